@@ -1,0 +1,157 @@
+//! Walking along an event file, line by line.
+
+use std::io;
+
+use crate::disk::DiskFile;
+
+/// How much is read at once.
+const CHUNK: usize = 256 * 1024;
+
+/// Padding stands where no line has been written yet: newlines from preallocation, zeros where the
+/// system lengthened the file.
+pub(crate) fn is_padding(byte: u8) -> bool {
+    byte == b'\n' || byte == 0
+}
+
+/// Reads the lines of a file from an offset to an end, skipping padding between them.
+pub(crate) struct LineReader<'f> {
+    file: &'f dyn DiskFile,
+    end: u64,
+    /// File offset of `buffer[0]`.
+    base: u64,
+    buffer: Vec<u8>,
+    /// What is read at once, before it is put behind `buffer`.
+    chunk: Vec<u8>,
+    /// Where in `buffer` the next line is looked for.
+    next: usize,
+    /// The number of the physical line that `next` is on, from 1.
+    line_number: u64,
+}
+
+/// One physical line.
+#[derive(Debug)]
+pub(crate) struct RawLine<'b> {
+    /// Where it starts in the file.
+    pub(crate) offset: u64,
+    /// Which line of the file it is, from 1, counting padding newlines as an editor does.
+    pub(crate) number: u64,
+    /// Without its newline.
+    pub(crate) bytes: &'b [u8],
+    /// Whether a newline ends it.
+    pub(crate) terminated: bool,
+}
+
+impl RawLine<'_> {
+    /// Where the next line can start.
+    pub(crate) fn end(&self) -> u64 {
+        self.offset + self.bytes.len() as u64 + u64::from(self.terminated)
+    }
+}
+
+impl<'f> LineReader<'f> {
+    /// Reads from `offset`, which is on physical line `line_number`, up to `end` (or the file's
+    /// end, if that comes first).
+    pub(crate) fn new(file: &'f dyn DiskFile, offset: u64, line_number: u64, end: u64) -> Self {
+        let (buffer, chunk) = (Vec::new(), vec![0; CHUNK]);
+        Self { file, end, base: offset, buffer, chunk, next: 0, line_number }
+    }
+
+    /// The next line that is not padding.
+    pub(crate) fn next_line(&mut self) -> io::Result<Option<RawLine<'_>>> {
+        loop {
+            let rest = self.buffer.get(self.next..).unwrap_or_default();
+            let padding = rest.iter().position(|b| !is_padding(*b)).unwrap_or(rest.len());
+            let skipped = rest.get(..padding).unwrap_or_default();
+            self.line_number += memchr::memchr_iter(b'\n', skipped).count() as u64;
+            self.next += padding;
+            if self.next < self.buffer.len() || !self.fill()? {
+                break;
+            }
+        }
+        let mut searched = 0;
+        let newline = loop {
+            let rest = self.buffer.get(self.next..).unwrap_or_default();
+            let found = memchr::memchr(b'\n', rest.get(searched..).unwrap_or_default());
+            if let Some(at) = found {
+                break Some(searched + at);
+            }
+            searched = rest.len();
+            if !self.fill()? {
+                break None;
+            }
+        };
+        let start = self.next;
+        let rest = self.buffer.get(start..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        let length = newline.unwrap_or(rest.len());
+        let number = self.line_number;
+        self.next += length + usize::from(newline.is_some());
+        self.line_number += u64::from(newline.is_some());
+        Ok(Some(RawLine {
+            offset: self.base + start as u64,
+            number,
+            bytes: rest.get(..length).unwrap_or_default(),
+            terminated: newline.is_some(),
+        }))
+    }
+
+    /// The number of the physical line on which the next one is looked for.
+    pub(crate) fn line_number(&self) -> u64 {
+        self.line_number
+    }
+
+    /// Drops what was read and reads on; false at the end.
+    fn fill(&mut self) -> io::Result<bool> {
+        self.buffer.drain(..self.next);
+        self.base += self.next as u64;
+        self.next = 0;
+        let read_to = self.base + self.buffer.len() as u64;
+        let left = usize::try_from(self.end.saturating_sub(read_to)).unwrap_or(CHUNK);
+        let space = self.chunk.get_mut(..left.min(CHUNK)).unwrap_or_default();
+        let got = self.file.read_at(read_to, space)?;
+        self.buffer.extend_from_slice(space.get(..got).unwrap_or_default());
+        Ok(got > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{Access, Disk, SystemDisk};
+
+    fn lines(content: &[u8]) -> Vec<(u64, u64, Vec<u8>, bool)> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        std::fs::write(&path, content).unwrap();
+        let file = SystemDisk.open(&path, Access::Read).unwrap();
+        let mut reader = LineReader::new(&*file, 0, 1, u64::MAX);
+        let mut lines = Vec::new();
+        while let Some(line) = reader.next_line().unwrap() {
+            lines.push((line.offset, line.number, line.bytes.to_vec(), line.terminated));
+        }
+        lines
+    }
+
+    #[test]
+    fn padding_is_skipped_and_lines_are_numbered_as_an_editor_does() {
+        let found = lines(b"one\n\n\0\0\ntwo\nthree");
+        let expected: [(u64, u64, &[u8], bool); 3] =
+            [(0, 1, b"one", true), (8, 4, b"two", true), (12, 5, b"three", false)];
+        let expected: Vec<_> =
+            expected.into_iter().map(|(o, n, b, t)| (o, n, b.to_vec(), t)).collect();
+        assert_eq!(found, expected);
+        assert!(lines(b"").is_empty());
+        assert!(lines(&[b'\n'; 3 * CHUNK]).is_empty());
+    }
+
+    #[test]
+    fn lines_longer_than_a_chunk_come_whole() {
+        let mut content = vec![b'x'; CHUNK + 17];
+        content.extend_from_slice(b"\nlast\n");
+        let found = lines(&content);
+        assert_eq!(found[0].2.len(), CHUNK + 17);
+        assert_eq!((found[1].0, found[1].1), (CHUNK as u64 + 18, 2));
+    }
+}

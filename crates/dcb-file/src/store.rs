@@ -1,0 +1,416 @@
+//! The store itself: opening, reading, and following what other processes append. How it appends
+//! stands in the rooms below.
+
+mod append;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use dcb::{
+    AppendOptions, Event, EventStore, Events, Query, ReadOptions, StoreError, recording_time,
+};
+use uuid::Uuid;
+
+use crate::cursor::FileCursor;
+use crate::disk::{Access, Disk, DiskFile, SystemDisk};
+use crate::line::ChainHash;
+use crate::log::{Damage, Log};
+use crate::meta::{
+    FORMAT, Ledger, Sealed, StoreFile, io_error, is_missing, read_sealed, write_sealed,
+};
+use crate::recovery::{self, Recovery};
+use crate::watermark::Watermark;
+use append::Queue;
+pub(crate) use writer::{LockGuard, time_is_up};
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether an append returns only when its events are synced to disk; `true` by default.
+    /// Without it, a power cut may take the newest events (never a part of a commit); meant for
+    /// imports that can be run again.
+    pub flush: bool,
+    /// How long an append waits for other writers; 5 seconds by default.
+    pub lock_timeout: Duration,
+    /// From which size on a new segment file is begun, in bytes; 64 MiB by default.
+    pub segment_bytes: u64,
+    /// The file system; that of this machine by default.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            flush: true,
+            lock_timeout: Duration::from_secs(5),
+            segment_bytes: 64 * 1024 * 1024,
+            disk: Arc::new(SystemDisk),
+        }
+    }
+}
+
+/// An [`EventStore`] in a folder. Any number of processes may have it open.
+#[derive(Debug)]
+pub struct FileStore {
+    dir: PathBuf,
+    options: Options,
+    store_id: Uuid,
+    /// The file whose lock a writer holds; it also carries the [`Watermark`].
+    /// Missing only where it cannot be made either.
+    lock_file: Option<Box<dyn DiskFile>>,
+    /// What this process knows of the log. Nobody holds it while waiting for the disk to write.
+    log: RwLock<Log>,
+    /// The appends of this process.
+    queue: Queue,
+    /// Why this store refuses writes, if it does.
+    read_only: Mutex<Option<ReadOnly>>,
+    /// Whether this process has appended since the ledger was last written.
+    ledger_is_behind: Mutex<bool>,
+    recovery: Mutex<Option<Recovery>>,
+}
+
+#[derive(Clone, Debug)]
+enum ReadOnly {
+    /// The folder or its files cannot be written.
+    Protected,
+    /// A line is not what was written.
+    Damaged(Damage),
+    /// A write or sync of this process failed.
+    Poisoned(String),
+}
+
+/// What `dir` holds, told apart before anything is done to it.
+pub(crate) fn paths(dir: &Path) -> (PathBuf, PathBuf, PathBuf, PathBuf) {
+    (dir.join("store.json"), dir.join("store.lock"), dir.join("ledger.json"), dir.join("events"))
+}
+
+impl FileStore {
+    /// Makes a store in `dir`, which may not exist yet or must be empty, and opens it.
+    pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let dir = dir.as_ref();
+        let disk = &*options.disk;
+        let (store_file, lock_file, ledger_file, events) = paths(dir);
+        check_vacant(disk, dir)?;
+        disk.create_dir(&events).map_err(|e| io_error("creating", &events, e))?;
+        let lock = disk.open(&lock_file, Access::Create);
+        let lock = lock.map_err(|e| io_error("creating", &lock_file, e))?;
+        let lock =
+            LockGuard::take(&*lock, &lock_file, |since| time_is_up(since, options.lock_timeout))?;
+        // Somebody else may have made it while this process waited.
+        check_vacant(disk, dir)?;
+        let ledger = Ledger { hash: ChainHash::START.as_str().into(), ..Ledger::default() };
+        write_sealed(disk, &ledger_file, &ledger)?;
+        // The store exists once this file does: it comes last.
+        let created = recording_time();
+        let identity = StoreFile { format: FORMAT, store_id: Uuid::now_v7(), created };
+        write_sealed(disk, &store_file, &identity)?;
+        let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        disk.sync_dir(parent).map_err(|e| io_error("syncing", parent, e))?;
+        drop(lock);
+        Self::open(dir, options)
+    }
+
+    /// Opens the store in `dir`, and first recovers it if its last writer was killed or lost power.
+    ///
+    /// [`StoreError::NotAStore`] if `dir` holds none. A damaged store opens, but refuses writes:
+    /// see [`FileStore::damage`].
+    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let dir = dir.as_ref().to_owned();
+        let disk = Arc::clone(&options.disk);
+        let identity = read_identity(&*disk, &dir)?;
+        let (_, lock_path, _, events) = paths(&dir);
+        let mut read_only = None;
+        let lock_file = match disk.open(&lock_path, Access::Create) {
+            Ok(file) => Some(file),
+            Err(_) => {
+                read_only = Some(ReadOnly::Protected);
+                disk.open(&lock_path, Access::Read).ok()
+            }
+        };
+        let store = Self {
+            dir,
+            options,
+            store_id: identity.store_id,
+            lock_file,
+            log: RwLock::new(Log::new(events)),
+            queue: Queue::default(),
+            read_only: Mutex::new(read_only),
+            ledger_is_behind: Mutex::new(false),
+            recovery: Mutex::new(None),
+        };
+        store.load()?;
+        Ok(store)
+    }
+
+    /// Opens the store in `dir`, or makes it if there is none.
+    pub fn open_or_create(dir: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let dir = dir.as_ref();
+        match Self::open(dir, options.clone()) {
+            Err(StoreError::NotAStore(_)) => match Self::create(dir, options.clone()) {
+                // Another process was faster.
+                Err(StoreError::NotAStore(_)) => Self::open(dir, options),
+                created => created,
+            },
+            opened => opened,
+        }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What this process dropped when it last recovered the store, if anything was torn: when it
+    /// opened it, or when it found on an append that another writer had died.
+    pub fn recovery(&self) -> Option<Recovery> {
+        self.recovery.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What cannot be read, in order of position. A store with damage refuses writes; reads that
+    /// come across it fail there.
+    pub fn damage(&self) -> Vec<Damage> {
+        self.log().damage.clone()
+    }
+
+    /// Like [`EventStore::read`], but goes past damage. What is then missing from the answer may
+    /// be anything that [`FileStore::damage`] names.
+    pub fn read_skipping_damage(
+        &self,
+        query: &Query,
+        options: ReadOptions,
+    ) -> Result<Events<'_>, StoreError> {
+        self.follow()?;
+        let head = self.log().head;
+        Ok(Events::new(head, FileCursor::new(&self.log, query, options, head, true)))
+    }
+
+    /// Takes in the log for the first time: up to the watermark, if it can be relied on, or with a
+    /// recovery under the lock.
+    fn load(&self) -> Result<(), StoreError> {
+        let boot = self.options.disk.boot_id();
+        let ledger = recovery::read_ledger(&*self.options.disk, &self.dir)?;
+        // One that is behind the ledger is not of this log: somebody has copied files.
+        let reliable =
+            |mark: &Watermark| Some(mark.boot) == boot && !mark.writing && mark.head >= ledger.head;
+        let protected = self.read_only().is_some();
+        let mut mark = self.read_watermark()?.filter(reliable);
+        let mut _lock = None;
+        if mark.is_none() && !protected {
+            _lock = Some(self.lock(None)?);
+            // Somebody else may have recovered it while this process waited.
+            mark = self.read_watermark()?.filter(reliable);
+        }
+        match mark {
+            Some(mark) => self.read_on_to(&mut self.log_mut(), mark.head)?,
+            None => self.recover(protected)?,
+        }
+        let log = self.log();
+        let is_other_history = log.head == ledger.head && !ledger.is_of(log.hash);
+        let mut read_only = self.read_only();
+        if read_only.is_none() && is_other_history {
+            *read_only = Some(ReadOnly::Damaged(log.other_history()));
+        } else if read_only.is_none() && log.protected {
+            *read_only = Some(ReadOnly::Protected);
+        }
+        Ok(())
+    }
+
+    /// Takes in the log up to its very end, and makes whole what a dead writer left behind; under
+    /// the lock, unless the store is protected.
+    fn recover(&self, protected: bool) -> Result<(), StoreError> {
+        let scope = recovery::Scope {
+            disk: &*self.options.disk,
+            dir: &self.dir,
+            lock_file: self.lock_file.as_deref(),
+            protected,
+        };
+        let known = self.read_watermark()?;
+        let mut log = self.log_mut();
+        if let Some(dropped) = recovery::recover(scope, &mut log, known)? {
+            *self.recovery.lock().unwrap_or_else(PoisonError::into_inner) = Some(dropped);
+        }
+        self.note_damage(&log);
+        Ok(())
+    }
+
+    /// Takes in what other processes have appended.
+    pub(crate) fn follow(&self) -> Result<(), StoreError> {
+        if matches!(*self.read_only(), Some(ReadOnly::Damaged(_))) {
+            return Ok(());
+        }
+        let Some(mark) = self.read_watermark()? else { return Ok(()) };
+        if mark.head <= self.log().head {
+            return Ok(());
+        }
+        self.read_on_to(&mut self.log_mut(), mark.head)
+    }
+
+    /// Reads on to a head that is known to be there: what is not whole before it is damage.
+    fn read_on_to(&self, log: &mut Log, head: u64) -> Result<(), StoreError> {
+        let broken = log.read_on(&*self.options.disk, head)?;
+        if broken.is_some() || log.head < head {
+            let broken = broken.unwrap_or_else(|| log.missing_end());
+            log.read_damaged(&broken, head)?;
+            self.note_damage(log);
+        }
+        Ok(())
+    }
+
+    fn note_damage(&self, log: &Log) {
+        if let Some(first) = log.damage.first() {
+            *self.read_only() = Some(ReadOnly::Damaged(first.clone()));
+        }
+    }
+
+    fn log(&self) -> RwLockReadGuard<'_, Log> {
+        self.log.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log_mut(&self) -> RwLockWriteGuard<'_, Log> {
+        self.log.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_only(&self) -> MutexGuard<'_, Option<ReadOnly>> {
+        self.read_only.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_watermark(&self) -> Result<Option<Watermark>, StoreError> {
+        let Some(file) = &self.lock_file else { return Ok(None) };
+        Watermark::read(&**file).map_err(|e| io_error("reading", &paths(&self.dir).1, e))
+    }
+
+    fn write_watermark(&self, mark: &Watermark) -> Result<(), StoreError> {
+        mark.write(self.lock_file()?).map_err(|e| io_error("writing", &paths(&self.dir).1, e))
+    }
+
+    /// The lock file, for whoever writes.
+    fn lock_file(&self) -> Result<&dyn DiskFile, StoreError> {
+        self.lock_file.as_deref().ok_or_else(|| self.protected_error())
+    }
+
+    fn protected_error(&self) -> StoreError {
+        let why = "the folder is write-protected; give this user the right to write there";
+        let source = std::io::Error::new(std::io::ErrorKind::PermissionDenied, why);
+        io_error("writing to", &self.dir, source)
+    }
+
+    /// Says why writes are refused, if they are.
+    fn check_writable(&self) -> Result<(), StoreError> {
+        match &*self.read_only() {
+            None => Ok(()),
+            Some(ReadOnly::Protected) => Err(self.protected_error()),
+            Some(ReadOnly::Damaged(damage)) => {
+                let place = format!("{}:{}", damage.file.display(), damage.line);
+                let reason = format!(
+                    "{}; the store refuses writes until it is restored from a backup",
+                    damage.reason
+                );
+                Err(StoreError::Damaged { place, reason })
+            }
+            Some(ReadOnly::Poisoned(reason)) => {
+                Err(StoreError::ReadOnly { reason: reason.clone() })
+            }
+        }
+    }
+}
+
+impl Drop for FileStore {
+    fn drop(&mut self) {
+        // Whoever opens the store next recovers what this could not finish.
+        let _ = self.close();
+    }
+}
+
+/// Whether a store can be made in `dir`: it is missing, empty, or holds what a creation that was cut
+/// short left behind.
+fn check_vacant(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    let refuse = |why: String| Err(StoreError::NotAStore(format!("{} {why}", dir.display())));
+    let names = match disk.list(dir) {
+        Ok(names) => names,
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            return refuse("is a file; give an empty or a new folder".into());
+        }
+        Err(error) if is_missing(&error) => return Ok(()),
+        Err(error) => return Err(io_error("listing", dir, error)),
+    };
+    if names.iter().any(|name| name == "store.json") {
+        return refuse("is already a store; open it instead".into());
+    }
+    let ours = ["events", "store.lock", "ledger.json", "ledger.new", "store.new"];
+    if let Some(other) = names.iter().find(|name| !ours.contains(&name.as_str())) {
+        return refuse(format!("holds other files ({other}); give an empty or a new folder"));
+    }
+    match disk.list(&dir.join("events")) {
+        Ok(events) if !events.is_empty() => refuse(
+            "holds events but no store.json; restore that file, or give an empty or a new folder"
+                .into(),
+        ),
+        Err(error) if !is_missing(&error) => Err(io_error("listing", dir, error)),
+        _ => Ok(()),
+    }
+}
+
+/// What `store.json` says, or why `dir` is no store.
+pub(crate) fn read_identity(disk: &dyn Disk, dir: &Path) -> Result<StoreFile, StoreError> {
+    let path = paths(dir).0;
+    match read_sealed::<StoreFile>(disk, &path)? {
+        Sealed::Value(identity) if identity.format == FORMAT => Ok(identity),
+        Sealed::Value(identity) => Err(StoreError::NotAStore(format!(
+            "{} is a store of format {}; this program reads format {FORMAT}",
+            dir.display(),
+            identity.format
+        ))),
+        Sealed::Missing => Err(StoreError::NotAStore(format!(
+            "{} is not a store: it has no store.json",
+            dir.display()
+        ))),
+        Sealed::Garbage => Err(StoreError::Damaged {
+            place: format!("{}:1", path.display()),
+            reason: "it is not what was written; restore it from a backup".into(),
+        }),
+    }
+}
+
+impl EventStore for FileStore {
+    fn read(&self, query: &Query, options: ReadOptions) -> Result<Events<'_>, StoreError> {
+        self.follow()?;
+        let head = self.log().head;
+        Ok(Events::new(head, FileCursor::new(&self.log, query, options, head, false)))
+    }
+
+    fn append_with(
+        &self,
+        events: &[Event],
+        options: &AppendOptions,
+    ) -> Result<Vec<u64>, StoreError> {
+        Ok(self.append_in_group(events, options)?.collect())
+    }
+
+    fn head(&self) -> Result<u64, StoreError> {
+        self.follow()?;
+        Ok(self.log().head)
+    }
+
+    fn wait_for(&self, position: u64, timeout: Duration) -> Result<Option<u64>, StoreError> {
+        let deadline = Instant::now() + timeout;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let head = self.head()?;
+            if head >= position {
+                return Ok(Some(head));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(Duration::from_millis(10));
+        }
+    }
+
+    fn store_id(&self) -> Uuid {
+        self.store_id
+    }
+}

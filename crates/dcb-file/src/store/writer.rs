@@ -1,0 +1,228 @@
+//! What whoever holds the store's lock does: brings this process up to date, makes room, syncs,
+//! and keeps the ledger.
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use dcb::{Cancel, StoreError};
+
+use super::{FileStore, ReadOnly, paths};
+use crate::disk::{Access, DiskFile};
+use crate::log::{End, LastSegment, Log};
+use crate::meta::{Ledger, io_error, write_sealed};
+use crate::watermark::Watermark;
+
+/// How much room is made at the end of a segment at once, so that an append only overwrites what
+/// is already allocated and its sync has no file size to record.
+const ALLOCATION_BYTES: u64 = 1024 * 1024;
+
+/// The store's lock, while it is held.
+pub(crate) struct LockGuard<'s> {
+    file: &'s dyn DiskFile,
+}
+
+impl<'s> LockGuard<'s> {
+    /// Takes the lock, polling ever more slowly up to once a millisecond, until `give_up` says with
+    /// which error to end. It is told since when.
+    pub(crate) fn take(
+        file: &'s dyn DiskFile,
+        path: &Path,
+        give_up: impl Fn(Instant) -> Result<(), StoreError>,
+    ) -> Result<Self, StoreError> {
+        let started = Instant::now();
+        let mut pause = Duration::ZERO;
+        while !file.try_lock().map_err(|error| io_error("locking", path, error))? {
+            give_up(started)?;
+            std::thread::sleep(pause);
+            pause = (pause * 2).clamp(Duration::from_micros(20), Duration::from_millis(1));
+        }
+        Ok(Self { file })
+    }
+}
+
+/// The error with which a wait for the lock ends that took too long.
+pub(crate) fn time_is_up(since: Instant, timeout: Duration) -> Result<(), StoreError> {
+    let waited = since.elapsed();
+    match waited >= timeout {
+        true => Err(StoreError::LockTimeout { waited }),
+        false => Ok(()),
+    }
+}
+
+impl Drop for LockGuard<'_> {
+    fn drop(&mut self) {
+        // If it fails, the lock falls when the file is closed.
+        let _ = self.file.unlock();
+    }
+}
+
+impl FileStore {
+    /// Takes the lock that one writer of all processes can have.
+    pub(super) fn lock(&self, cancel: Option<&Cancel>) -> Result<LockGuard<'_>, StoreError> {
+        LockGuard::take(self.lock_file()?, &paths(&self.dir).1, |started| {
+            self.give_up_waiting(started, cancel)
+        })
+    }
+
+    /// The error with which a wait ends that was cancelled or took too long.
+    pub(super) fn give_up_waiting(
+        &self,
+        since: Instant,
+        cancel: Option<&Cancel>,
+    ) -> Result<(), StoreError> {
+        if cancel.is_some_and(Cancel::is_cancelled) {
+            return Err(StoreError::Cancelled);
+        }
+        time_is_up(since, self.options.lock_timeout)
+    }
+
+    /// Brings this process up to date, and makes whole what a writer that died left behind.
+    pub(super) fn catch_up_as_writer(&self) -> Result<Watermark, StoreError> {
+        match self.read_watermark()? {
+            Some(mark) if !mark.writing => {
+                self.follow()?;
+                self.check_writable()?;
+                if !self.log().goes_on_behind_its_end()? {
+                    return Ok(mark);
+                }
+            }
+            _ => {}
+        }
+        self.recover(false)?;
+        self.check_writable()?;
+        let boot = self.options.disk.boot_id().unwrap_or_default();
+        Ok(self.read_watermark()?.unwrap_or(Watermark { boot, ..Watermark::default() }))
+    }
+
+    /// Whether a commit of so many bytes goes behind an offset of a segment. A commit too large for
+    /// any segment gets one of its own.
+    pub(super) fn fits(&self, offset: u64, len: u64) -> bool {
+        offset == 0 || offset + len <= self.options.segment_bytes
+    }
+
+    /// The segment for a commit of so many bytes: the last one, or a new one if it is full.
+    pub(super) fn segment_for(&self, end: &End, len: u64) -> Result<LastSegment, StoreError> {
+        let segment = match &end.segment {
+            Some(last) if last.end > 0 && self.fits(last.end, len) => return Ok(last.clone()),
+            // Made by a writer that died before it came to write.
+            Some(empty) if empty.end == 0 => empty.clone(),
+            full => {
+                if let Some(full) = full {
+                    self.sync(full)?;
+                    full.file.set_len(full.end).map_err(|e| io_error("trimming", &full.path, e))?;
+                    self.write_ledger(end, (!self.options.flush).then_some(end.head + 1))?;
+                }
+                self.begin_segment(end.head + 1)?
+            }
+        };
+        // Before the first byte is in it, its name is durable.
+        let events = paths(&self.dir).3;
+        self.options.disk.sync_dir(&events).map_err(|e| io_error("syncing", &events, e))?;
+        Ok(segment)
+    }
+
+    fn begin_segment(&self, first: u64) -> Result<LastSegment, StoreError> {
+        let path: Arc<Path> = Log::segment_path(&paths(&self.dir).3, first).into();
+        let file = self.options.disk.open(&path, Access::Create);
+        let file = file.map_err(|e| io_error("creating", &path, e))?.into();
+        let segment = LastSegment { first, path, file, end: 0 };
+        self.log_mut().begin_segment(&segment);
+        Ok(segment)
+    }
+
+    /// Makes sure that a segment's file has room up to an offset. Nothing of a commit is written
+    /// yet, so a failure here, such as a full disk, costs nothing.
+    pub(super) fn make_room(&self, segment: &LastSegment, up_to: u64) -> Result<(), StoreError> {
+        let make = || {
+            let allocated = segment.file.size()?;
+            if up_to <= allocated {
+                return Ok(());
+            }
+            let step = ALLOCATION_BYTES.min(self.options.segment_bytes).max(1);
+            let wanted = up_to.next_multiple_of(step);
+            let fill = vec![b'\n'; usize::try_from(wanted - allocated).unwrap_or(0)];
+            segment.file.write_at(allocated, &fill)?;
+            segment.file.sync()
+        };
+        make().map_err(|error| io_error("making room in", &segment.path, error))
+    }
+
+    /// Before the first unsynced write, the ledger says from where on events may be lost; before
+    /// the first synced one after that, everything is synced and the ledger says so.
+    pub(super) fn settle_flush(&self, end: &End, mark: &mut Watermark) -> Result<(), StoreError> {
+        match (self.options.flush, mark.unsynced_from) {
+            (false, 0) => {
+                // The watermark first: whoever finds it set settles, whatever the ledger says.
+                mark.unsynced_from = end.head + 1;
+                self.write_watermark(mark)?;
+                self.write_ledger(end, Some(end.head + 1))?;
+            }
+            (true, from) if from > 0 => {
+                self.settle(end)?;
+                mark.unsynced_from = 0;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable, and the ledger say so.
+    pub(super) fn settle(&self, end: &End) -> Result<(), StoreError> {
+        end.segment.as_ref().map_or(Ok(()), |last| self.sync(last))?;
+        self.write_ledger(end, None)
+    }
+
+    fn write_ledger(&self, end: &End, unsynced_from: Option<u64>) -> Result<(), StoreError> {
+        let ledger = Ledger { head: end.head, hash: end.hash.as_str().into(), unsynced_from };
+        write_sealed(&*self.options.disk, &paths(&self.dir).2, &ledger)
+    }
+
+    /// Writes at the end of the log, and syncs if that is asked for. If it fails the watermark goes
+    /// on saying that a writer is at work, so that the next one recovers.
+    pub(super) fn write(
+        &self,
+        segment: &LastSegment,
+        bytes: &[u8],
+        mark: &Watermark,
+    ) -> Result<(), StoreError> {
+        self.write_watermark(&Watermark { writing: true, ..*mark })?;
+        let written = segment.file.write_at(segment.end, bytes);
+        written.map_err(|error| self.poisoned_by(io_error("writing to", &segment.path, error)))?;
+        match self.options.flush {
+            true => self.sync(segment),
+            false => Ok(()),
+        }
+    }
+
+    /// Syncs a segment. After a failure nobody knows what is on disk, and asking again would not
+    /// tell: the system may have dropped what it could not write.
+    fn sync(&self, segment: &LastSegment) -> Result<(), StoreError> {
+        let synced = segment.file.sync();
+        synced.map_err(|error| self.poisoned_by(io_error("syncing", &segment.path, error)))
+    }
+
+    /// Makes this process refuse all further writes.
+    fn poisoned_by(&self, error: StoreError) -> StoreError {
+        let reason = format!(
+            "an earlier write failed ({error}); whether its events were kept is found out when the \
+             store is opened again"
+        );
+        *self.read_only() = Some(ReadOnly::Poisoned(reason));
+        error
+    }
+
+    /// What a clean close leaves behind: everything synced, and a ledger that says so, so that any
+    /// bad line found later is known to be damage.
+    pub(super) fn close(&self) -> Result<(), StoreError> {
+        if !*self.ledger_is_behind.lock().unwrap_or_else(PoisonError::into_inner)
+            || self.check_writable().is_err()
+        {
+            return Ok(());
+        }
+        let _lock = self.lock(None)?;
+        let mark = self.catch_up_as_writer()?;
+        self.settle(&self.log().end())?;
+        self.write_watermark(&Watermark { unsynced_from: 0, ..mark })
+    }
+}

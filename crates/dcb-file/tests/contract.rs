@@ -1,0 +1,236 @@
+//! The store keeps the contract of every event store, with large and with tiny segments, synced and
+//! unsynced, and however often it is opened again.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dcb::{
+    AppendOptions, Cancel, Event, EventStore, MemoryStore, Query, ReadOptions, StoreError, Tag,
+};
+use dcb_file::{FileStore, Options, SystemDisk, verify};
+use tempfile::TempDir;
+
+fn store_with(options: Options) -> (FileStore, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    (FileStore::create(dir.path(), options).unwrap(), dir)
+}
+
+fn tiny_segments() -> Options {
+    Options { segment_bytes: 2_000, ..Options::default() }
+}
+
+mod as_it_is_used {
+    dcb::conformance_tests!(|| super::store_with(dcb_file::Options::default()));
+}
+
+mod with_tiny_segments {
+    dcb::conformance_tests!(|| super::store_with(super::tiny_segments()));
+}
+
+mod without_flush {
+    dcb::conformance_tests!(|| {
+        super::store_with(dcb_file::Options { flush: false, ..super::tiny_segments() })
+    });
+}
+
+fn event(event_type: &str, tags: &[&str]) -> Event {
+    let tags = tags.iter().map(|tag| tag.parse::<Tag>().unwrap());
+    Event::builder(event_type).tags(tags).data(&tags_text(event_type)).build().unwrap()
+}
+
+fn tags_text(event_type: &str) -> String {
+    format!("{event_type} é \u{1F600} \\ \"")
+}
+
+fn all(store: &impl EventStore) -> Vec<dcb::SequencedEvent> {
+    store.read(&Query::all(), ReadOptions::default()).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_store_opened_again_holds_what_was_appended() {
+    let (store, dir) = store_with(tiny_segments());
+    for round in 0..30 {
+        store.append(&[event("A", &["k:1"]), event("B", &[&format!("k:{round}")])], None).unwrap();
+    }
+    let before = all(&store);
+    assert_eq!(before.len(), 60);
+    assert_eq!(before.last().unwrap().position, 60);
+    drop(store);
+    let store = FileStore::open(dir.path(), tiny_segments()).unwrap();
+    assert_eq!(all(&store), before);
+    assert!(store.recovery().is_none() && store.damage().is_empty());
+    let report = verify(dir.path(), Arc::new(SystemDisk)).unwrap();
+    assert_eq!((report.events, report.commits, report.head), (60, 30, 60));
+    assert!(report.segments > 5 && report.damage.is_empty() && report.torn.is_none());
+}
+
+#[test]
+fn two_handles_on_one_store_see_each_others_events_and_conditions() {
+    let (one, dir) = store_with(tiny_segments());
+    let two = FileStore::open(dir.path(), tiny_segments()).unwrap();
+    for round in 0..20 {
+        let (writer, reader) = if round % 2 == 0 { (&one, &two) } else { (&two, &one) };
+        let positions = writer.append(&[event("A", &[]), event("A", &[])], None).unwrap();
+        assert_eq!(positions, [2 * round + 1, 2 * round + 2]);
+        assert_eq!(reader.head().unwrap(), 2 * round + 2);
+        assert_eq!(reader.read_last(&Query::all()).unwrap().unwrap().position, 2 * round + 2);
+    }
+    assert_eq!(all(&one), all(&two));
+}
+
+#[test]
+fn random_programs_come_to_the_same_as_in_memory() {
+    for seed in 0..20 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (mut store, dir) = store_with(tiny_segments());
+        let oracle = MemoryStore::new();
+        for _ in 0..60 {
+            let kinds = ["A", "B", "with \"quotes\""];
+            let tags = ["k:1", "k:2", "j:x\"y", "j:é"];
+            let some_tags: Vec<&str> = tags.into_iter().filter(|_| random.bool()).collect();
+            let query = match random.u8(0..4) {
+                0 => Query::all(),
+                1 => Query::types([random.choice(kinds).unwrap()]).unwrap(),
+                2 => Query::tags([random.choice(tags).unwrap().parse().unwrap()]).unwrap(),
+                _ => Query::tagged(
+                    [random.choice(kinds).unwrap()],
+                    &random.choice(tags).unwrap().parse().unwrap(),
+                )
+                .or(Query::types([random.choice(kinds).unwrap()]).unwrap()),
+            };
+            match random.u8(0..10) {
+                0 => {
+                    drop(store);
+                    store = FileStore::open(dir.path(), tiny_segments()).unwrap();
+                }
+                1..5 => {
+                    let events: Vec<Event> = (0..random.usize(1..4))
+                        .map(|_| event(random.choice(kinds).unwrap(), &some_tags))
+                        .collect();
+                    let condition = random.bool().then(|| dcb::AppendCondition {
+                        fail_if_events_match: query.clone(),
+                        after: random.bool().then(|| random.u64(0..40)),
+                    });
+                    let ours = store.append(&events, condition.as_ref());
+                    let theirs = oracle.append(&events, condition.as_ref());
+                    assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+                }
+                _ => {
+                    let options = ReadOptions {
+                        from: random.bool().then(|| random.u64(0..60)),
+                        backwards: random.bool(),
+                        limit: random.bool().then(|| random.u64(0..20)),
+                    };
+                    let read = |store: &dyn EventStore| -> Vec<_> {
+                        let events = store.read(&query, options).unwrap();
+                        let head = events.head();
+                        let events: Vec<_> = events
+                            .map(|event| {
+                                let mut event = event.unwrap();
+                                event.event.metadata.timestamp = None;
+                                event
+                            })
+                            .collect();
+                        vec![(head, events)]
+                    };
+                    assert_eq!(read(&store), read(&oracle), "seed {seed}: {query:?} {options:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_waiting_append_can_be_cancelled_and_gives_up_in_time() {
+    let (store, dir) = store_with(Options::default());
+    let lock = std::fs::File::options().write(true).open(dir.path().join("store.lock")).unwrap();
+    fs4::FileExt::lock(&lock).unwrap();
+    let hasty = Options { lock_timeout: Duration::from_millis(30), ..Options::default() };
+    let hasty = FileStore::open(dir.path(), hasty).unwrap();
+    let timeout = hasty.append(&[event("A", &[])], None).unwrap_err();
+    assert!(matches!(timeout, StoreError::LockTimeout { waited } if waited.as_millis() >= 30));
+    let cancel = Cancel::default();
+    std::thread::scope(|scope| {
+        let options = AppendOptions { cancel: Some(cancel.clone()), ..AppendOptions::default() };
+        let waiting = scope.spawn(|| {
+            let options = options;
+            store.append_with(&[event("A", &[])], &options)
+        });
+        std::thread::sleep(Duration::from_millis(20));
+        cancel.cancel();
+        assert!(matches!(waiting.join().unwrap(), Err(StoreError::Cancelled)));
+    });
+    fs4::FileExt::unlock(&lock).unwrap();
+    assert_eq!(store.append(&[event("A", &[])], None).unwrap(), [1]);
+}
+
+#[test]
+fn appends_that_wait_together_are_written_as_one_group() {
+    let (store, dir) = store_with(Options::default());
+    let lock = std::fs::File::options().write(true).open(dir.path().join("store.lock")).unwrap();
+    fs4::FileExt::lock(&lock).unwrap();
+    let unique = dcb::AppendCondition {
+        fail_if_events_match: Query::tags(["name:x".parse().unwrap()]).unwrap(),
+        after: None,
+    };
+    let outcomes: Vec<bool> = std::thread::scope(|scope| {
+        let appends: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| store.append(&[event("Taken", &["name:x"])], Some(&unique))))
+            .collect();
+        let others = (0..8).map(|_| scope.spawn(|| store.append(&[event("Other", &[])], None)));
+        let others: Vec<_> = others.collect();
+        // All of them are waiting by now, or join a later group, which the test allows for.
+        std::thread::sleep(Duration::from_millis(200));
+        fs4::FileExt::unlock(&lock).unwrap();
+        others.into_iter().for_each(|append| assert!(append.join().unwrap().is_ok()));
+        appends.into_iter().map(|append| append.join().unwrap().is_ok()).collect()
+    });
+    assert_eq!(
+        outcomes.iter().filter(|won| **won).count(),
+        1,
+        "one takes the name, also in a group"
+    );
+    let text = std::fs::read_to_string(dir.path().join("events/0000000001.jsonl")).unwrap();
+    let groups: std::collections::BTreeSet<u64> = text
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|line| line["commit"]["group"].as_u64().unwrap())
+        .collect();
+    assert!(groups.len() < 5, "9 commits in {groups:?}");
+    assert!(verify(dir.path(), Arc::new(SystemDisk)).unwrap().damage.is_empty());
+}
+
+#[test]
+fn only_a_store_is_opened_and_only_an_empty_folder_becomes_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |path: &std::path::Path| FileStore::open(path, Options::default());
+    for path in [dir.path().to_owned(), dir.path().join("missing")] {
+        let error = open(&path).unwrap_err();
+        assert!(matches!(error, StoreError::NotAStore(_)), "{error}");
+    }
+    std::fs::write(dir.path().join("letter.txt"), "dear").unwrap();
+    let other_files = FileStore::create(dir.path(), Options::default()).unwrap_err();
+    assert!(other_files.to_string().contains("letter.txt"), "{other_files}");
+    assert!(matches!(open(&dir.path().join("letter.txt")), Err(StoreError::NotAStore(_))));
+    let (_store, dir) = store_with(Options::default());
+    let twice = FileStore::create(dir.path(), Options::default()).unwrap_err();
+    assert!(twice.to_string().contains("already a store"), "{twice}");
+}
+
+#[test]
+fn every_line_is_plain_json_that_other_tools_can_read() {
+    let (store, dir) = store_with(Options::default());
+    store.append(&[event("A", &["k:1"]), event("B", &[])], None).unwrap();
+    let text = std::fs::read_to_string(dir.path().join("events/0000000001.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["tags"][0], "k:1");
+    assert_eq!(lines[1]["commit"]["first"], 1);
+}

@@ -1,0 +1,295 @@
+//! What happens when the power goes, the process is killed, or the disk refuses: at every single
+//! operation of a small workload, with any part of what was not synced surviving.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+mod disk;
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dcb::{Event, EventStore, Query, ReadOptions, StoreError};
+use dcb_file::{FileStore, Options, verify};
+
+use disk::{Fault, PowerDisk};
+
+const DIR: &str = "/store";
+
+fn options(disk: &PowerDisk, flush: bool) -> Options {
+    Options {
+        flush,
+        segment_bytes: 1_500,
+        lock_timeout: Duration::from_millis(1),
+        disk: Arc::new(disk.clone()),
+    }
+}
+
+/// What the workload was told.
+#[derive(Debug, Default)]
+struct Told {
+    created: bool,
+    /// The numbers of the commits that were acknowledged.
+    acknowledged: Vec<u32>,
+    /// The commit whose append failed, if one did.
+    failed: Option<u32>,
+}
+
+/// A commit whose every event names it and says how many there are.
+fn commit(number: u32) -> Vec<Event> {
+    let count = number % 3 + 1;
+    let event = |_| {
+        Event::builder("Happened")
+            .tag("commit", number.to_string())
+            .data(&(count, "x".repeat(usize::try_from(number * 67 % 400).unwrap())))
+            .build()
+            .unwrap()
+    };
+    (0..count).map(event).collect()
+}
+
+/// Creates a store, appends, closes, opens again and appends on, until the disk refuses.
+fn workload(disk: &PowerDisk, flush: bool) -> Told {
+    let mut told = Told::default();
+    let _ = (|| {
+        let mut number = 0;
+        for round in 0..2 {
+            let store = match round {
+                0 => FileStore::create(DIR, options(disk, flush))?,
+                _ => FileStore::open(DIR, options(disk, flush))?,
+            };
+            told.created = true;
+            for _ in 0..5 {
+                number += 1;
+                told.failed = Some(number);
+                store.append(&commit(number), None)?;
+                told.failed = None;
+                told.acknowledged.push(number);
+            }
+        }
+        Ok::<_, StoreError>(())
+    })();
+    told
+}
+
+/// The numbers of the commits in a store, checking that each is whole and in its place.
+fn commits(store: &FileStore) -> Vec<u32> {
+    let events: Vec<_> = store
+        .read(&Query::all(), ReadOptions::default())
+        .unwrap()
+        .map(|event| event.unwrap())
+        .collect();
+    let mut numbers = Vec::new();
+    let mut rest = &events[..];
+    while let Some(first) = rest.first() {
+        assert_eq!(first.position, (events.len() - rest.len()) as u64 + 1, "positions have no gap");
+        let number: u32 = first.event.tags[0].value().parse().unwrap();
+        let whole = commit(number);
+        assert!(rest.len() >= whole.len(), "commit {number} is there in part");
+        for (got, sent) in rest.iter().zip(&whole) {
+            assert_eq!((&got.event.tags, &got.event.data), (&sent.tags, &sent.data));
+        }
+        numbers.push(number);
+        rest = &rest[whole.len()..];
+    }
+    numbers
+}
+
+/// Opens what is left, and checks it against what the workload was told.
+fn check(disk: &PowerDisk, told: &Told, flushed: bool, case: &str) {
+    let store = match FileStore::open(DIR, options(disk, true)) {
+        Ok(store) => store,
+        Err(StoreError::NotAStore(_)) if !told.created => return,
+        Err(error) => panic!("{case}: the store does not open: {error}"),
+    };
+    assert!(store.damage().is_empty(), "{case}: {:?}", store.damage());
+    let kept = commits(&store);
+    let expected: Vec<u32> = (1..=u32::try_from(kept.len()).unwrap()).collect();
+    assert_eq!(kept, expected, "{case}: a prefix of the commits, none twice");
+    if flushed {
+        let fewest = told.acknowledged.len();
+        assert!(kept.len() >= fewest, "{case}: {fewest} were acknowledged, {} kept", kept.len());
+    }
+    assert!(kept.len() <= told.acknowledged.len() + 1, "{case}: only what was appended");
+    // The store goes on as if nothing had been.
+    let head = store.head().unwrap();
+    let next = u32::try_from(kept.len()).unwrap() + 1;
+    assert_eq!(store.append(&commit(next), None).unwrap()[0], head + 1, "{case}");
+    drop(store);
+    let report = verify(DIR, Arc::new(disk.clone())).unwrap();
+    assert!(report.damage.is_empty() && report.torn.is_none(), "{case}: {report:?}");
+    assert_eq!(report.commits, u64::from(next), "{case}");
+    let again = FileStore::open(DIR, options(disk, true)).unwrap();
+    assert_eq!(commits(&again).len(), kept.len() + 1, "{case}");
+}
+
+fn operations_of_the_workload(flush: bool) -> u64 {
+    let disk = PowerDisk::default();
+    let told = workload(&disk, flush);
+    assert_eq!(told.acknowledged.len(), 10);
+    disk.operations()
+}
+
+fn cut_at_every_operation(flush: bool, rounds: u64) {
+    for cut in 0..=operations_of_the_workload(flush) {
+        for round in 0..rounds {
+            let disk = PowerDisk::default();
+            disk.cut_after(cut);
+            let told = workload(&disk, flush);
+            let mut random = fastrand::Rng::with_seed(cut * 1_000 + round);
+            let case = format!("power cut after operation {cut}, round {round}");
+            check(&disk.after_power_cut(&mut random), &told, flush, &case);
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_operation_loses_nothing_acknowledged() {
+    cut_at_every_operation(true, 20);
+}
+
+#[test]
+fn a_power_cut_without_flush_keeps_a_whole_prefix() {
+    cut_at_every_operation(false, 20);
+}
+
+#[test]
+fn a_power_cut_during_recovery_loses_nothing_either() {
+    for cut in 0..=operations_of_the_workload(true) {
+        let disk = PowerDisk::default();
+        disk.cut_after(cut);
+        let told = workload(&disk, true);
+        let mut random = fastrand::Rng::with_seed(cut);
+        let survived = disk.after_power_cut(&mut random);
+        for second_cut in 0..40 {
+            let disk = survived.after_kill();
+            disk.cut_after(second_cut);
+            drop(FileStore::open(DIR, options(&disk, true)));
+            let case = format!("power cut after operation {cut} and {second_cut} of recovery");
+            check(&disk.after_power_cut(&mut random), &told, true, &case);
+        }
+    }
+}
+
+#[test]
+fn a_process_killed_at_any_operation_loses_nothing_acknowledged() {
+    for flush in [true, false] {
+        for cut in 0..=operations_of_the_workload(flush) {
+            let disk = PowerDisk::default();
+            disk.cut_after(cut);
+            let told = workload(&disk, flush);
+            check(&disk.after_kill(), &told, true, &format!("killed after operation {cut}"));
+        }
+    }
+}
+
+#[test]
+fn what_is_appended_after_a_kill_outlives_a_power_cut() {
+    for cut in 0..=operations_of_the_workload(true) {
+        let disk = PowerDisk::default();
+        disk.cut_after(cut);
+        let mut told = workload(&disk, true);
+        let disk = disk.after_kill();
+        let Ok(store) = FileStore::open_or_create(DIR, options(&disk, true)) else {
+            panic!("killed after operation {cut}: the store does not open");
+        };
+        told.created = true;
+        told.acknowledged = commits(&store);
+        for _ in 0..=cut % 3 {
+            let next = u32::try_from(told.acknowledged.len()).unwrap() + 1;
+            store.append(&commit(next), None).unwrap();
+            told.acknowledged.push(next);
+        }
+        std::mem::forget(store);
+        let case = format!("killed after operation {cut}, then a power cut");
+        for seed in 0..5 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            check(&disk.after_power_cut(&mut random), &told, true, &case);
+        }
+    }
+}
+
+#[test]
+fn a_refusing_disk_loses_nothing_acknowledged_and_poisons_only_this_process() {
+    for kind in [ErrorKind::StorageFull, ErrorKind::Other] {
+        for lasting in [false, true] {
+            for at in 1..=operations_of_the_workload(true) {
+                let disk = PowerDisk::default();
+                disk.fail(Fault { at, lasting, kind });
+                let told = workload(&disk, true);
+                let case = format!("{kind:?} at operation {at}, lasting: {lasting}");
+                check(&disk.after_kill(), &told, true, &case);
+                let mut random = fastrand::Rng::with_seed(at);
+                check(&disk.after_power_cut(&mut random), &told, true, &case);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_store_whose_write_failed_refuses_writes_but_reads_on() {
+    let mut poisoned = 0;
+    for after in 1..10 {
+        let disk = PowerDisk::default();
+        let one_segment = Options { segment_bytes: 100_000, ..options(&disk, true) };
+        let store = FileStore::create(DIR, one_segment).unwrap();
+        store.append(&commit(1), None).unwrap();
+        let at = disk.operations() + after;
+        disk.fail(Fault { at, lasting: false, kind: ErrorKind::Other });
+        let _ = store.append(&commit(2), None);
+        // Only if it was the write or the sync that failed does the store refuse the next one.
+        let Err(StoreError::ReadOnly { reason }) = store.append(&commit(2), None) else { continue };
+        poisoned += 1;
+        assert!(reason.contains("opened again"), "{reason}");
+        assert_eq!(commits(&store), [1]);
+        let again = FileStore::open(DIR, options(&disk, true)).unwrap();
+        let next = u32::try_from(commits(&again).len()).unwrap() + 1;
+        again.append(&commit(next), None).unwrap();
+        let head = again.head().unwrap();
+        assert_eq!(store.head().unwrap(), head, "the poisoned process still follows the others");
+    }
+    assert_eq!(poisoned, 2, "the write and the sync");
+}
+
+#[test]
+fn a_read_error_while_following_another_writer_doubles_no_event() {
+    let disk = PowerDisk::default();
+    let large = Options { segment_bytes: 10_000_000, ..options(&disk, true) };
+    let writer = FileStore::create(DIR, large.clone()).unwrap();
+    for after in 1..6 {
+        let reader = FileStore::open(DIR, large.clone()).unwrap();
+        // Larger than what is read at once, so that an error can come in the middle of it.
+        let event = |_| Event::builder("Large").data(&"x".repeat(100_000)).build().unwrap();
+        writer.append(&(0..5).map(event).collect::<Vec<_>>(), None).unwrap();
+        let at = disk.operations() + after;
+        disk.fail(Fault { at, lasting: false, kind: ErrorKind::Other });
+        let _ = reader.head();
+        disk.fail(Fault { at: 0, lasting: false, kind: ErrorKind::Other });
+        let events = reader.read(&Query::all(), ReadOptions::default()).unwrap();
+        let positions: Vec<u64> = events.map(|event| event.unwrap().position).collect();
+        assert_eq!(positions, (1..=5 * after).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn an_import_that_fills_the_disk_does_not_make_later_damage_look_torn() {
+    let disk = PowerDisk::default();
+    let large = |flush| Options { segment_bytes: 10_000, ..options(&disk, flush) };
+    let store = FileStore::create(DIR, large(false)).unwrap();
+    // It fails once the ledger says that unsynced events may follow.
+    let ledger_says_so = (1..60).any(|after| {
+        let at = disk.operations() + after;
+        disk.fail(Fault { at, lasting: false, kind: ErrorKind::StorageFull });
+        store.append(&commit(1), None).is_err_and(|error| error.to_string().contains("making room"))
+    });
+    assert!(ledger_says_so);
+    let flushing = FileStore::open(DIR, large(true)).unwrap();
+    for number in 1..=4 {
+        flushing.append(&commit(number), None).unwrap();
+    }
+    std::mem::forget((store, flushing));
+    let after = disk.after_power_cut(&mut fastrand::Rng::with_seed(1));
+    after.flip_a_bit_of("/store/events/0000000001.jsonl", 700);
+    let report = verify(DIR, Arc::new(after)).unwrap();
+    assert!(report.torn.is_none() && !report.damage.is_empty(), "{report:?}");
+}
