@@ -1,0 +1,279 @@
+//! Refund without a receipt: goods come back and money goes out, and nobody knows which sale it
+//! was. So nothing is given back but stock: a customer's limits stay as they are.
+
+use dcb::DecisionProjection;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::command::{Command, Context};
+use crate::event::{
+    PaymentRefunded, ProductReturned, Recorded, RefundCompleted, ShopEvent, Tender,
+};
+use crate::ids::{CustomerId, ProductId, RefundId, SeriesId};
+use crate::input::{self, MAX_TEXT_CHARS};
+use crate::money::{Amounts, Money, Quantity};
+use crate::receipt::{RefundReceipt, last_number_in};
+use crate::refusal::Refusal;
+use crate::shift::{OpenShiftState, shift_of};
+
+/// Takes goods back at the till without a receipt. The refund is called by the request's id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Refund {
+    /// What comes back, at most [`MAX_LINES`](crate::MAX_LINES) lines. They keep their order.
+    pub lines: Vec<RefundLine>,
+    /// How it is paid back.
+    pub tender: Tender,
+    /// Why; may be empty.
+    pub reason: String,
+    /// To whom, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub customer: Option<CustomerId>,
+    /// What it is called elsewhere, such as a credit note's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub reference: Option<String>,
+    /// Whether the goods go back on the shelf; they do unless told otherwise. Services never do.
+    #[serde(default = "yes")]
+    pub restock: bool,
+}
+
+/// A line of a refund.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RefundLine {
+    /// The product.
+    pub product: ProductId,
+    /// How much; positive, at most [`Quantity::MAX_LINE`].
+    pub quantity: Quantity,
+    /// What is paid back for one unit, in the way prices are given; at most [`Money::MAX_PRICE`].
+    pub price: Money,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Command for Refund {
+    const NAME: &'static str = "refund";
+    type Model = (DecisionProjection<OpenShiftState>, DecisionProjection<u64>);
+    type Answer = RefundReceipt;
+
+    fn model(&self, context: &Context<'_>) -> Result<Self::Model, Refusal> {
+        input::lines(self.lines.len())?;
+        for (index, line) in self.lines.iter().enumerate() {
+            input::moved(line.quantity)
+                .and_then(|()| input::price(line.price))
+                .map_err(|r| r.product(&line.product).line(input::line_number(index)))?;
+        }
+        input::optional("reason", Some(&self.reason), MAX_TEXT_CHARS)?;
+        input::optional("reference", self.reference.as_deref(), MAX_TEXT_CHARS)?;
+        Ok((shift_of(&context.till), last_number_in(&SeriesId::from(&context.till))))
+    }
+
+    fn decide(
+        &self,
+        (shift, last_number): &(OpenShiftState, u64),
+        context: &Context<'_>,
+    ) -> Result<Vec<ShopEvent>, Refusal> {
+        let shift = shift.open()?;
+        let refund = RefundId::from(context.request_id);
+        let returned = self.returned(&refund, context)?;
+        let total = returned
+            .iter()
+            .try_fold(Amounts::default(), |total, line| total.checked_add(line.amounts()))
+            .ok_or_else(input::overflow)?;
+        let payment = (total.gross > Money::ZERO).then(|| PaymentRefunded {
+            refund: refund.clone(),
+            shift: shift.clone(),
+            tender: self.tender,
+            amount: total.gross,
+            reference: self.reference.clone(),
+        });
+        let completed = RefundCompleted {
+            refund,
+            series: SeriesId::from(&context.till),
+            number: last_number.saturating_add(1),
+            till: context.till.clone(),
+            shift: shift.clone(),
+            cashier: context.user.clone(),
+            customer: self.customer.clone(),
+            tax_mode: context.settings()?.tax_mode,
+            lines: input::count(returned.len()),
+            payments: input::count(payment.iter().len()),
+            gross: total.gross,
+            net: total.net,
+            tax: total.tax,
+            reason: self.reason.clone(),
+            reference: self.reference.clone(),
+        };
+        Ok(std::iter::once(completed.into())
+            .chain(returned.into_iter().map(ShopEvent::from))
+            .chain(payment.map(ShopEvent::from))
+            .collect())
+    }
+
+    fn answer(recorded: &[Recorded]) -> Option<RefundReceipt> {
+        RefundReceipt::of(recorded)
+    }
+}
+
+impl Refund {
+    /// The lines, priced and rounded.
+    fn returned(
+        &self,
+        refund: &RefundId,
+        context: &Context<'_>,
+    ) -> Result<Vec<ProductReturned>, Refusal> {
+        let mode = context.settings()?.tax_mode;
+        let mut returned = Vec::with_capacity(self.lines.len());
+        for (index, line) in self.lines.iter().enumerate() {
+            let line_number = input::line_number(index);
+            let product =
+                context.catalogue.known(&line.product).map_err(|r| r.line(line_number))?;
+            let amounts = Amounts::of_line(line.price, line.quantity, product.tax_rate, mode)
+                .ok_or_else(|| input::overflow().product(&product.id).line(line_number))?;
+            returned.push(ProductReturned {
+                refund: refund.clone(),
+                line: line_number,
+                product: product.id.clone(),
+                quantity: line.quantity,
+                unit_price: line.price,
+                gross: amounts.gross,
+                net: amounts.net,
+                tax: amounts.tax,
+                tax_rate: product.tax_rate,
+                restocked: self.restock && product.stocked,
+            });
+        }
+        Ok(returned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dcb::testing::given;
+    use dcb::{Event, EventStore, MemoryStore};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::money::BasisPoints;
+    use crate::refusal::RefusalCode;
+    use crate::stock::StockOnHand;
+    use crate::testing::{
+        act, added, at, cart, configured, of_request, opened, received, refusal, seen,
+        service_added, shift_at, sku, till, units,
+    };
+    use crate::{TaxMode, UserId};
+
+    fn shop() -> Vec<Event> {
+        let (a, post) = (added("A", 120), service_added("POST", 300));
+        vec![configured(), a, post, received("A", 5), opened("T1")]
+    }
+
+    fn refund(lines: &[(&str, i64, i64)]) -> Refund {
+        let line = |(id, quantity, price): &(&str, i64, i64)| RefundLine {
+            product: sku(id),
+            quantity: units(*quantity),
+            price: Money::new(*price),
+        };
+        Refund {
+            lines: lines.iter().map(line).collect(),
+            tender: Tender::Cash,
+            reason: "broken".into(),
+            customer: None,
+            reference: Some("C1".into()),
+            restock: true,
+        }
+    }
+
+    #[test]
+    fn a_refund_records_its_total_its_lines_and_what_is_paid_back() {
+        let id = RefundId::from(Uuid::from_u128(1));
+        let completed = RefundCompleted {
+            refund: id.clone(),
+            series: SeriesId::from(&till("T1")),
+            number: 1,
+            till: till("T1"),
+            shift: shift_at("T1"),
+            cashier: UserId::new("ann").unwrap(),
+            customer: None,
+            tax_mode: TaxMode::Included,
+            lines: 1,
+            payments: 1,
+            gross: Money::new(240),
+            net: Money::new(200),
+            tax: Money::new(40),
+            reason: "broken".into(),
+            reference: Some("C1".into()),
+        };
+        let returned = ProductReturned {
+            refund: id.clone(),
+            line: 1,
+            product: sku("A"),
+            quantity: units(2),
+            unit_price: Money::new(120),
+            gross: Money::new(240),
+            net: Money::new(200),
+            tax: Money::new(40),
+            tax_rate: BasisPoints::new(2000),
+            restocked: true,
+        };
+        let paid_back = PaymentRefunded {
+            refund: id.clone(),
+            shift: shift_at("T1"),
+            tender: Tender::Cash,
+            amount: Money::new(240),
+            reference: Some("C1".into()),
+        };
+        let expected = of_request([completed.into(), returned.into(), paid_back.into()]);
+        let done = given(shop()).when(act(refund(&[("A", 2, 120)]))).then_recorded(expected);
+        assert_eq!(done.answer.receipt.as_str(), "T1-1");
+        assert_eq!((done.answer.lines.len(), done.answer.payments.len()), (1, 1));
+    }
+
+    #[test]
+    fn what_comes_back_can_be_sold_again_unless_it_is_not_restocked() {
+        let store = MemoryStore::new();
+        store.append(&shop(), None).unwrap();
+        at("T1", 1).act(&store, &refund(&[("A", 1, 120), ("POST", 1, 300)])).unwrap();
+        let broken = Refund { restock: false, ..refund(&[("A", 1, 120)]) };
+        at("T1", 2).act(&store, &broken).unwrap();
+        let stock: StockOnHand = seen(&store);
+        assert_eq!((stock.of(&sku("A")), stock.of(&sku("POST"))), (units(6), units(0)));
+        at("T1", 3).act(&store, &cart(&[("A", 6)], &[(Tender::Cash, 900)])).unwrap();
+    }
+
+    #[test]
+    fn a_refund_takes_the_next_number_of_its_till_and_happens_once() {
+        let store = MemoryStore::new();
+        store.append(&shop(), None).unwrap();
+        at("T1", 1).act(&store, &cart(&[("A", 1)], &[(Tender::Cash, 120)])).unwrap();
+        let first = at("T1", 2).act(&store, &refund(&[("A", 1, 120)])).unwrap();
+        let again = at("T1", 2).act(&store, &refund(&[("A", 1, 120)])).unwrap();
+        assert_eq!(first.answer.number, 2);
+        assert_eq!((again.repeated, again.answer), (true, first.answer));
+    }
+
+    #[test]
+    fn a_refund_that_makes_no_sense_is_refused_with_its_line() {
+        for (lines, code, line) in [
+            (&[][..], RefusalCode::Empty, None),
+            (&[("A", 1, 1), ("A", 0, 1)], RefusalCode::QuantityOutOfBounds, Some(2)),
+            (&[("A", 1, -1)], RefusalCode::PriceOutOfBounds, Some(1)),
+            (&[("B", 1, 1)], RefusalCode::ProductUnknown, Some(1)),
+            (&[("A", 1_000_000, Money::MAX_PRICE.minor()); 10], RefusalCode::AmountOverflow, None),
+        ] {
+            let refusal = refusal(given(shop()).when(act(refund(lines))).then_refused());
+            assert_eq!((refusal.code, refusal.details.line), (code, line));
+        }
+    }
+
+    #[test]
+    fn without_an_open_shift_nothing_is_paid_back() {
+        let past = [configured(), added("A", 120)];
+        let refused = given(past).when(act(refund(&[("A", 1, 1)]))).then_refused();
+        assert_eq!(refusal(refused).code, RefusalCode::ShiftClosed);
+    }
+}

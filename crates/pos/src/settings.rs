@@ -1,0 +1,149 @@
+//! The shop's settings: its currency, its calendar, and whether prices hold their tax.
+
+use chrono::{DateTime, Utc};
+use dcb::{DecisionProjection, EventRef, Projection, Query};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::calendar::{BusinessDay, CutOver, Zone};
+use crate::command::{Command, Context};
+use crate::event::{Recorded, ShopConfigured, ShopEvent, of_types};
+use crate::input;
+use crate::money::{Currency, TaxMode};
+use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
+
+/// What holds for the whole shop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ShopSettings {
+    /// What the shop is called, as printed on receipts.
+    pub name: String,
+    /// The currency of all amounts. Once set, it stays.
+    pub currency: Currency,
+    /// Where the shop's clock hangs.
+    pub zone: Zone,
+    /// When a business day begins.
+    pub cut_over: CutOver,
+    /// Whether prices hold their tax. Each sale records what held for it.
+    pub tax_mode: TaxMode,
+}
+
+impl ShopSettings {
+    /// The business day that an instant counts for.
+    pub fn business_day(&self, at: DateTime<Utc>) -> BusinessDay {
+        self.cut_over.business_day(at, self.zone)
+    }
+}
+
+/// Gives the shop its settings, or other ones. The currency cannot be changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(transparent)]
+pub struct ConfigureShop(pub ShopSettings);
+
+/// The recorded settings and where they were recorded.
+#[derive(Clone, Debug)]
+pub struct Configured {
+    settings: ShopSettings,
+    position: u64,
+}
+
+impl Command for ConfigureShop {
+    const NAME: &'static str = "configure_shop";
+    type Model = DecisionProjection<Option<Configured>>;
+    type Answer = ();
+
+    fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
+        input::name("shop's name", &self.0.name)?;
+        let query = of_types([ShopConfigured::TYPE]);
+        Ok(DecisionProjection::new(None, query, |configured, event| {
+            if let Some(ShopEvent::ShopConfigured(e)) = ShopEvent::decode(event) {
+                *configured = Some(Configured { settings: e.settings, position: event.position });
+            }
+        })
+        .last_only())
+    }
+
+    fn decide(
+        &self,
+        configured: &Option<Configured>,
+        _context: &Context<'_>,
+    ) -> Result<Vec<ShopEvent>, Refusal> {
+        if let Some(Configured { settings, position }) = configured
+            && settings.currency != self.0.currency
+        {
+            let message =
+                format!("All amounts are in {}; the currency cannot change.", settings.currency);
+            return Err(Refusal::new(RefusalCode::CurrencyFixed, message)
+                .action(NextAction::CorrectInput)
+                .because(&Evidence::only(*position)));
+        }
+        Ok(vec![ShopConfigured { settings: self.0.clone() }.into()])
+    }
+
+    fn answer(recorded: &[Recorded]) -> Option<()> {
+        matches!(recorded, [Recorded { event: ShopEvent::ShopConfigured(_), .. }]).then_some(())
+    }
+
+    fn settings<'a>(&'a self, _context: &Context<'a>) -> Option<&'a ShopSettings> {
+        Some(&self.0)
+    }
+}
+
+/// A view of the shop's settings.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    current: Option<ShopSettings>,
+}
+
+impl Settings {
+    /// The settings, if the shop has any.
+    pub fn current(&self) -> Option<&ShopSettings> {
+        self.current.as_ref()
+    }
+}
+
+impl Projection for Settings {
+    fn query(&self) -> Query {
+        of_types([ShopConfigured::TYPE])
+    }
+
+    fn apply(&mut self, event: &EventRef<'_>) {
+        if let Some(ShopEvent::ShopConfigured(e)) = ShopEvent::decode(event) {
+            self.current = Some(e.settings);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dcb::testing::given;
+
+    use super::*;
+    use crate::testing::{act, configured, of_request, refusal, settings};
+
+    #[test]
+    fn a_shop_is_configured_under_its_own_settings() {
+        let expected = of_request([ShopConfigured { settings: settings() }.into()]);
+        given([]).when(act(ConfigureShop(settings()))).then_recorded(expected);
+    }
+
+    #[test]
+    fn everything_but_the_currency_can_be_changed() {
+        let changed = ShopSettings { name: "New".into(), zone: Zone::UTC, ..settings() };
+        given([configured()]).when(act(ConfigureShop(changed))).then_accepted();
+        let euros = ShopSettings { currency: Currency::new("EUR").unwrap(), ..settings() };
+        let refused = given([configured()]).when(act(ConfigureShop(euros))).then_refused();
+        let refusal = refusal(refused);
+        assert_eq!(refusal.code, RefusalCode::CurrencyFixed);
+        assert_eq!(refusal.details.because.positions(), [1]);
+    }
+
+    #[test]
+    fn settings_are_one_flat_object_in_json_and_unknown_fields_are_refused() {
+        let text = r#"{"name":"Corner shop","currency":"GBP","zone":"Europe/London",
+            "cutOver":"04:00","taxMode":"included"}"#;
+        assert_eq!(serde_json::from_str::<ConfigureShop>(text).unwrap().0, settings());
+        let unknown = text.replace("\"name\"", "\"nam\"");
+        assert!(serde_json::from_str::<ConfigureShop>(&unknown).is_err());
+    }
+}
