@@ -1,0 +1,317 @@
+//! The cart a till is at, kept so that it survives a crash.
+//!
+//! A cart is no part of the shop's history: nothing has happened yet. It is a file beside the
+//! store, one for each till, replaced as a whole with every change. Its id becomes the checkout's
+//! request id, so history itself knows whether it was sold. Nothing removes the file when it is:
+//! until the next cart is kept, a till that is opened again shows the receipt, so that there is no
+//! moment in which a crash leaves neither.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pos::{CustomerId, Money, ProductId, Quantity, TillId};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use uuid::Uuid;
+
+use crate::error::fault_of;
+use crate::folder::file_of_till;
+use crate::queries::Query;
+use crate::receipts::{PrintedReceipt, find_sale};
+use crate::{Fault, Till, TillError};
+
+/// A cart that is being filled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cart {
+    /// Made when it is opened; the `requestId` of its checkout.
+    #[ts(type = "string")]
+    pub id: Uuid,
+    /// What is in it, in the order in which it was put in.
+    pub lines: Vec<CartLine>,
+    /// Whose it is, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub customer: Option<CustomerId>,
+}
+
+/// A line of a [`Cart`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CartLine {
+    /// What the line is called as long as the cart exists.
+    pub id: String,
+    /// The product.
+    pub product: ProductId,
+    /// How much.
+    pub quantity: Quantity,
+    /// The price of one unit when it was put in.
+    pub scanned_price: Money,
+    /// What the product was called then.
+    pub name: String,
+}
+
+/// Keeps the cart that the till is at. The last one counts.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct SaveCart {
+    /// The cart as it is now.
+    pub cart: Cart,
+}
+
+/// The cart is safe.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+pub struct CartSaved {}
+
+impl SaveCart {
+    /// Keeps it. When this returns it survives a crash and a power cut.
+    pub(crate) fn keep(&self, till: &Till) -> Result<CartSaved, TillError> {
+        till.carts().save(&self.cart)?;
+        Ok(CartSaved {})
+    }
+}
+
+/// Asks for the cart that the till was at.
+#[derive(Clone, Debug, Default, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct CurrentCart {}
+
+/// Where a till was when it was last left. At most one of the two is there.
+#[derive(Clone, Debug, Serialize, TS)]
+pub struct WhereItWas {
+    /// The cart that was not sold yet.
+    pub cart: Option<Cart>,
+    /// The receipt of the cart, if it was sold.
+    pub finished: Option<PrintedReceipt>,
+}
+
+impl Query for CurrentCart {
+    const NAME: &'static str = "cart";
+    type Answer = WhereItWas;
+
+    fn ask(&self, till: &Till) -> Result<WhereItWas, TillError> {
+        let Some(cart) = till.carts().load()? else {
+            return Ok(WhereItWas { cart: None, finished: None });
+        };
+        let finished = find_sale(till, &cart.id.into())?;
+        Ok(WhereItWas { cart: finished.is_none().then_some(cart), finished })
+    }
+}
+
+/// Where a till keeps its cart.
+pub(crate) struct Carts(Mutex<Place>);
+
+enum Place {
+    /// For as long as the till is open.
+    Memory(Option<Cart>),
+    /// Until the next cart is kept.
+    File(PathBuf),
+}
+
+impl Default for Carts {
+    fn default() -> Self {
+        Self(Mutex::new(Place::Memory(None)))
+    }
+}
+
+impl Carts {
+    /// Keeps the till's cart in `DATA/carts/TILL.json`.
+    pub(crate) fn in_folder(data: &Path, till: &TillId) -> Self {
+        Self(Mutex::new(Place::File(file_of_till(data, "carts", till, "json"))))
+    }
+
+    /// The cart that was kept last, sold or not.
+    fn load(&self) -> Result<Option<Cart>, TillError> {
+        match &*self.place() {
+            Place::Memory(cart) => Ok(cart.clone()),
+            Place::File(path) => read(path),
+        }
+    }
+
+    /// Keeps this cart in place of the one before. It is durable when this returns.
+    fn save(&self, cart: &Cart) -> Result<(), TillError> {
+        match &mut *self.place() {
+            Place::Memory(kept) => *kept = Some(cart.clone()),
+            Place::File(path) => replace(path, cart)
+                .map_err(|error| failed("the cart could not be saved", path, &error))?,
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        // What is kept is replaced as a whole, so a panic elsewhere leaves no half of it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Cart>, TillError> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("the cart could not be read", path, &error)),
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|error| {
+        let place = path.display();
+        let message = format!("the kept cart is damaged ({place}: {error}); begin a new one");
+        TillError::new(Fault::Damaged, message)
+    })
+}
+
+/// A new file takes the place of the old one in one step, and only when all of it is on disk.
+fn replace(path: &Path, cart: &Cart) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    if !folder.exists() {
+        fs::create_dir_all(folder)?;
+        sync_folder(folder.parent().unwrap_or(Path::new(".")))?;
+    }
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(&serde_json::to_vec(cart)?)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    sync_folder(folder)
+}
+
+/// Makes names in a folder durable, where the system has that notion.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+fn failed(what: &str, path: &Path, error: &io::Error) -> TillError {
+    TillError::new(fault_of(error), format!("{what} ({}: {error})", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dcb::{EventStore, MemoryStore};
+    use pos::{Checkout, CheckoutLine, OpenShift, Payment, Tender};
+
+    use super::*;
+    use crate::demo::demo;
+    use crate::testing::till_on;
+
+    /// A till with an open shift, on a demo shop, that keeps its cart in this folder.
+    fn till_in(store: &Arc<dyn EventStore>, data: &Path) -> Till {
+        let till = till_on(Arc::clone(store), "T1").keeping_its_cart_in(data);
+        if till.current_shift().unwrap().is_none() {
+            demo(&till).unwrap();
+            till.execute(&OpenShift { float: Money::ZERO }, Uuid::now_v7()).unwrap();
+        }
+        till
+    }
+
+    fn shop() -> (Arc<dyn EventStore>, tempfile::TempDir) {
+        (Arc::new(MemoryStore::new()), tempfile::tempdir().unwrap())
+    }
+
+    fn cart(id: u128, quantity: i64) -> Cart {
+        let line = CartLine {
+            id: "1".into(),
+            product: ProductId::new("21071").unwrap(),
+            quantity: Quantity::units(quantity).unwrap(),
+            scanned_price: Money::new(106),
+            name: "Vintage Billboard Drink Me Mug".into(),
+        };
+        Cart { id: Uuid::from_u128(id), lines: vec![line], customer: None }
+    }
+
+    fn sell(till: &Till, cart: &Cart) {
+        let line = |line: &CartLine| CheckoutLine {
+            product: line.product.clone(),
+            quantity: line.quantity,
+            price: None,
+        };
+        let amount = Money::new(1_000);
+        let checkout = Checkout {
+            lines: cart.lines.iter().map(line).collect(),
+            customer: None,
+            payments: vec![Payment { tender: Tender::Cash, amount, reference: None }],
+            reference: None,
+            note: None,
+        };
+        till.execute(&checkout, cart.id).unwrap();
+    }
+
+    fn keep(till: &Till, cart: Cart) {
+        SaveCart { cart }.keep(till).unwrap();
+    }
+
+    fn was_at(till: &Till) -> (Option<Cart>, Option<Uuid>) {
+        let WhereItWas { cart, finished } = CurrentCart {}.ask(till).unwrap();
+        (cart, finished.map(|receipt| receipt.receipt.sale.as_str().parse().unwrap()))
+    }
+
+    #[test]
+    fn a_till_that_is_opened_again_is_at_the_cart_it_was_at() {
+        let (store, data) = shop();
+        assert_eq!(was_at(&till_in(&store, data.path())), (None, None));
+        let till = till_in(&store, data.path());
+        keep(&till, cart(1, 1));
+        keep(&till, cart(1, 2));
+        drop(till);
+        assert_eq!(was_at(&till_in(&store, data.path())), (Some(cart(1, 2)), None));
+    }
+
+    #[test]
+    fn a_cart_that_was_sold_is_a_receipt_until_there_is_another_one() {
+        let (store, data) = shop();
+        let till = till_in(&store, data.path());
+        keep(&till, cart(1, 1));
+        sell(&till, &cart(2, 1));
+        assert_eq!(was_at(&till), (Some(cart(1, 1)), None));
+        sell(&till, &cart(1, 1));
+        assert_eq!(was_at(&till), (None, Some(Uuid::from_u128(1))));
+        keep(&till, cart(3, 1));
+        assert_eq!(was_at(&till), (Some(cart(3, 1)), None));
+    }
+
+    #[test]
+    fn a_cart_half_written_by_a_crash_takes_nothing_from_the_one_before() {
+        let (store, data) = shop();
+        let till = till_in(&store, data.path());
+        keep(&till, cart(1, 1));
+        fs::write(data.path().join("carts/T1.new"), "{\"id\"").unwrap();
+        assert_eq!(was_at(&till), (Some(cart(1, 1)), None));
+        keep(&till, cart(1, 2));
+        assert_eq!(was_at(&till), (Some(cart(1, 2)), None));
+    }
+
+    #[test]
+    fn a_damaged_cart_is_an_error_that_names_the_file_and_ends_with_the_next_cart() {
+        let (store, data) = shop();
+        let till = till_in(&store, data.path());
+        keep(&till, cart(1, 1));
+        fs::write(data.path().join("carts/T1.json"), "{\"id\"").unwrap();
+        let error = CurrentCart {}.ask(&till).unwrap_err();
+        assert_eq!(error.code, crate::ErrorCode::Fault(Fault::Damaged));
+        assert!(error.message.contains("T1.json"), "{error}");
+        sell(&till, &cart(1, 1));
+        keep(&till, cart(2, 1));
+        assert_eq!(was_at(&till), (Some(cart(2, 1)), None));
+    }
+
+    #[test]
+    fn a_cart_that_cannot_be_kept_is_an_error_and_each_till_has_its_own() {
+        let (store, data) = shop();
+        let till = till_in(&store, data.path());
+        keep(&till, cart(1, 1));
+        let other = till_on(Arc::clone(&store), "T2").keeping_its_cart_in(data.path());
+        assert_eq!(was_at(&other), (None, None));
+        let in_the_way = data.path().join("file");
+        fs::write(&in_the_way, "").unwrap();
+        let nowhere = till_on(store, "T1").keeping_its_cart_in(&in_the_way);
+        let error = SaveCart { cart: cart(1, 1) }.keep(&nowhere).unwrap_err();
+        assert!(error.message.starts_with("the cart could not be saved"), "{error}");
+    }
+
+    #[test]
+    fn without_a_folder_a_cart_lives_as_long_as_its_till() {
+        let till = till_on(Arc::new(MemoryStore::new()), "T1");
+        keep(&till, cart(1, 1));
+        assert_eq!(was_at(&till), (Some(cart(1, 1)), None));
+    }
+}

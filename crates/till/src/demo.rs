@@ -1,0 +1,195 @@
+//! The demo shop: a few hundred real products with stock and limits, customers and staff.
+//!
+//! Where the products come from and what was changed about them stands in `demo/ATTRIBUTION.md`.
+
+use pos::{
+    AddCustomer, AddStaff, Command, ConfigureShop, Currency, CutOver, DeliveryLine, ProductId,
+    Quantity, ReceiveStock, RefusalCode, Role, SetLimit, ShopSettings, TaxMode, Zone,
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::decimal::scaled;
+use crate::table::Table;
+use crate::{ProductImport, Till, TillError};
+
+/// The products, as a table.
+const PRODUCTS: &str = include_str!("demo/products.csv");
+
+/// Each step of the demo has the same id everywhere, so that it happens once.
+const NAMESPACE: Uuid = Uuid::from_u128(0x2f0d_5b8e_91c4_4a67_b3aa_7c36_d2e8_0f15);
+
+const CUSTOMERS: [&str; 12] = [
+    "Alice Hartley",
+    "Ben Okafor",
+    "Carmen Ruiz",
+    "Dev Patel",
+    "Elsie Whitcombe",
+    "Farid Rahimi",
+    "Grace Lin",
+    "Hugo Lindqvist",
+    "Imogen Clarke",
+    "Jonas Weber",
+    "Katya Morozova",
+    "Liam Byrne",
+];
+
+const STAFF: [(&str, Role); 4] = [
+    ("Maya Thornton", Role::Manager),
+    ("Owen Price", Role::Supervisor),
+    ("Priya Nair", Role::Cashier),
+    ("Tom Ashby", Role::Cashier),
+];
+
+/// What the demo added; all zero if it was there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DemoSummary {
+    /// Products new in the catalogue.
+    pub products: u64,
+    /// Products that were delivered.
+    pub delivered: u64,
+    /// Products that got limits.
+    pub limits: u64,
+    /// New customers.
+    pub customers: u64,
+    /// New staff.
+    pub staff: u64,
+}
+
+/// Makes the shop a demo shop. What it has already stays as it is, so that doing it twice, or
+/// again after it was interrupted, adds only what is missing.
+pub fn demo(till: &Till) -> Result<DemoSummary, TillError> {
+    if till.settings()?.is_none() {
+        till.execute(&ConfigureShop(settings()), till.clock().fresh_id())?;
+    }
+    let import = ProductImport::read(till, PRODUCTS.as_bytes())?;
+    import.run(till)?;
+    let mut summary = DemoSummary { products: count(&import.products), ..DemoSummary::default() };
+
+    let shelves = shelves()?;
+    let delivery = ReceiveStock { lines: shelves.iter().filter_map(Shelf::delivery).collect() };
+    if once(till, "delivery", &delivery)? {
+        summary.delivered = count(&delivery.lines);
+    }
+    for limit in shelves.into_iter().filter_map(Shelf::limit) {
+        summary.limits += u64::from(once(till, &format!("limit {}", limit.product), &limit)?);
+    }
+    for name in CUSTOMERS {
+        let customer = AddCustomer { name: name.into() };
+        summary.customers += u64::from(once(till, &format!("customer {name}"), &customer)?);
+    }
+    for (name, role) in STAFF {
+        let person = AddStaff { name: name.into(), role };
+        summary.staff += u64::from(once(till, &format!("staff {name}"), &person)?);
+    }
+    Ok(summary)
+}
+
+/// A shop in London that trades past midnight.
+fn settings() -> ShopSettings {
+    ShopSettings {
+        name: "The Opossum Gift Shop".into(),
+        currency: Currency::new("GBP").expect("pounds sterling are a currency"),
+        zone: Zone::new("Europe/London").expect("London has a time zone"),
+        cut_over: CutOver::new("04:00").expect("four o'clock is a time of day"),
+        tax_mode: TaxMode::Included,
+    }
+}
+
+/// Lets a step of the demo happen, unless it did before; one that an older demo did otherwise
+/// stays as it is. Tells whether it happened now.
+fn once<C: Command>(till: &Till, step: &str, command: &C) -> Result<bool, TillError> {
+    let id = Uuid::new_v5(&NAMESPACE, step.as_bytes());
+    match till.execute(command, id) {
+        Ok(done) => Ok(!done.repeated),
+        Err(error) if error.refusal() == Some(RefusalCode::RequestReused) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the table says about a product beyond the catalogue.
+struct Shelf {
+    product: ProductId,
+    stock: Quantity,
+    per_receipt: Option<Quantity>,
+    per_customer_day: Option<Quantity>,
+}
+
+fn shelves() -> Result<Vec<Shelf>, TillError> {
+    let columns = ["sku", "stock", "limit_per_receipt", "limit_per_customer_day"];
+    let mut table = Table::open(PRODUCTS.as_bytes(), columns, [])?;
+    let mut shelves = Vec::new();
+    while let Some(row) = table.next()? {
+        let line = row.line;
+        let [sku, stock, per_receipt, per_customer_day] = row.required;
+        let pieces = |text: &str| scaled(text, 3).ok().map(Quantity::new);
+        let (Ok(product), Some(stock)) = (ProductId::new(&sku), pieces(&stock)) else {
+            return Err(TillError::bad_request(format!("line {line} of the demo has no stock")));
+        };
+        let (per_receipt, per_customer_day) = (pieces(&per_receipt), pieces(&per_customer_day));
+        shelves.push(Shelf { product, stock, per_receipt, per_customer_day });
+    }
+    Ok(shelves)
+}
+
+impl Shelf {
+    fn delivery(&self) -> Option<DeliveryLine> {
+        let Self { product, stock, .. } = self;
+        let line = DeliveryLine { product: product.clone(), quantity: *stock, cost: None };
+        (*stock > Quantity::ZERO).then_some(line)
+    }
+
+    fn limit(self) -> Option<SetLimit> {
+        let Self { product, per_receipt, per_customer_day, .. } = self;
+        let is_limited = per_receipt.is_some() || per_customer_day.is_some();
+        is_limited.then_some(SetLimit { product, per_receipt, per_customer_day })
+    }
+}
+
+fn count<T>(things: &[T]) -> u64 {
+    u64::try_from(things.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::testing::till;
+
+    #[test]
+    fn the_demo_makes_a_whole_shop_and_doing_it_twice_adds_nothing() {
+        let till = till();
+        let made = demo(&till).unwrap();
+        assert_eq!((made.products, made.customers, made.staff), (300, 12, 4));
+        assert_eq!((made.delivered, made.limits), (299, 6));
+        let head = till.store().head().unwrap();
+        assert_eq!(demo(&till).unwrap(), DemoSummary::default());
+        assert_eq!(till.store().head().unwrap(), head);
+    }
+
+    #[test]
+    fn every_demo_product_is_whole_and_one_is_out_of_stock() {
+        let till = till();
+        let import = ProductImport::read(&till, PRODUCTS.as_bytes()).unwrap();
+        assert_eq!((import.lines, import.rejected.len()), (300, 0), "{:?}", import.rejected);
+        let categories: HashSet<&str> =
+            import.products.iter().map(|product| product.category.as_str()).collect();
+        assert!((8..=12).contains(&categories.len()), "{categories:?}");
+        for product in &import.products {
+            let (price, cost) = (product.price.minor(), product.cost.minor());
+            assert!(price > 0 && cost * 10 >= price * 3 && cost * 10 <= price * 7, "{product:?}");
+            let barcode = product.barcode.as_ref().unwrap();
+            assert!(barcode.as_str().starts_with("02"), "{product:?}");
+        }
+        demo(&till).unwrap();
+        let stock = till.stock().unwrap();
+        let sold_out: Vec<_> = import
+            .products
+            .iter()
+            .filter(|product| stock.of(&product.sku) == Quantity::ZERO)
+            .map(|product| product.name.as_str())
+            .collect();
+        assert_eq!(sold_out, ["Regency Cakestand 3 Tier"]);
+    }
+}

@@ -1,0 +1,243 @@
+//! Queries: what can be asked of a till. They change nothing.
+
+use std::collections::BTreeSet;
+
+use pos::{
+    BusinessDay, Gtin, Product, ProductId, Quantity, SalesBy, SalesReport, Shift, ShopSettings,
+    StockOnHand, TillId, UserId,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{Till, TillError};
+
+/// A question to a till; its fields are what the question names.
+pub trait Query: DeserializeOwned {
+    /// What it is called: `products`.
+    const NAME: &'static str;
+    /// What it tells.
+    type Answer;
+
+    /// Answers it as of now.
+    fn ask(&self, till: &Till) -> Result<Self::Answer, TillError>;
+}
+
+/// Asks what shop this is.
+#[derive(Clone, Debug, Default, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct AboutShop {}
+
+/// What shop this is, and who looks at it from where.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Shop {
+    /// Its settings; `null` until it is configured.
+    pub settings: Option<ShopSettings>,
+    /// This till.
+    pub till: TillId,
+    /// Who is at it.
+    pub user: UserId,
+    /// How many products the catalogue has.
+    #[ts(type = "number")]
+    pub products: usize,
+    /// The categories that products are in, sorted.
+    pub categories: BTreeSet<String>,
+}
+
+impl Query for AboutShop {
+    const NAME: &'static str = "shop";
+    type Answer = Shop;
+
+    fn ask(&self, till: &Till) -> Result<Shop, TillError> {
+        let (products, categories) = till.look_at_catalogue(|catalogue| {
+            let categories = catalogue.iter().map(|product| product.category.as_str());
+            let named: BTreeSet<&str> = categories.filter(|name| !name.is_empty()).collect();
+            (catalogue.len(), named.into_iter().map(str::to_owned).collect())
+        })?;
+        Ok(Shop {
+            settings: till.settings()?,
+            till: till.id().clone(),
+            user: till.user().clone(),
+            products,
+            categories,
+        })
+    }
+}
+
+/// The most products on one page.
+pub const MAX_PAGE_SIZE: u32 = 500;
+
+/// Looks for products, page by page, by SKU.
+#[derive(Clone, Debug, Default, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FindProducts {
+    /// Words that all stand in the name, the SKU or a barcode, in either case.
+    #[serde(default)]
+    #[ts(optional, as = "Option<String>")]
+    pub search: String,
+    /// The category they are in.
+    #[ts(optional)]
+    pub category: Option<String>,
+    /// Which page, from 1; the first unless told otherwise.
+    #[ts(optional)]
+    pub page: Option<u32>,
+    /// How many on a page, at most [`MAX_PAGE_SIZE`]; 50 unless told otherwise.
+    #[ts(optional)]
+    pub page_size: Option<u32>,
+}
+
+/// A page of the products that were found.
+#[derive(Clone, Debug, Serialize, TS)]
+pub struct ProductPage {
+    /// The products of this page.
+    pub products: Vec<ProductOnHand>,
+    /// How many were found on all pages.
+    #[ts(type = "number")]
+    pub total: usize,
+}
+
+/// A product, and what is on hand of it.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductOnHand {
+    /// The product.
+    #[serde(flatten)]
+    pub product: Product,
+    /// What is on hand; `null` for what holds no stock.
+    pub on_hand: Option<Quantity>,
+}
+
+impl ProductOnHand {
+    /// The product with what is on hand of it now.
+    pub(crate) fn of(product: Product, till: &Till) -> Result<Self, TillError> {
+        Ok(till.look_at_stock(|stock| Self::in_stock(product, stock))?)
+    }
+
+    /// The products with what is on hand of them now.
+    pub(crate) fn all_of(products: Vec<Product>, till: &Till) -> Result<Vec<Self>, TillError> {
+        Ok(till.look_at_stock(|stock| {
+            products.into_iter().map(|product| Self::in_stock(product, stock)).collect()
+        })?)
+    }
+
+    fn in_stock(product: Product, stock: &StockOnHand) -> Self {
+        let on_hand = product.stocked.then(|| stock.of(&product.id));
+        Self { product, on_hand }
+    }
+}
+
+impl Query for FindProducts {
+    const NAME: &'static str = "products";
+    type Answer = ProductPage;
+
+    fn ask(&self, till: &Till) -> Result<ProductPage, TillError> {
+        let page_size = self.page_size.unwrap_or(50);
+        let page = self.page.unwrap_or(1);
+        if !(1..=MAX_PAGE_SIZE).contains(&page_size) || page == 0 {
+            let message =
+                format!("pages are counted from 1 and have 1 to {MAX_PAGE_SIZE} products");
+            return Err(TillError::bad_request(message));
+        }
+        let words: Vec<String> = self.search.split_whitespace().map(str::to_lowercase).collect();
+        let skipped = u64::from(page - 1) * u64::from(page_size);
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        let page_size = usize::try_from(page_size).unwrap_or(usize::MAX);
+        let (total, on_page) = till.look_at_catalogue(|catalogue| {
+            let found: Vec<&Product> =
+                catalogue.iter().filter(|product| self.admits(&words, product)).collect();
+            let on_page = found.iter().skip(skipped).take(page_size).copied().cloned().collect();
+            (found.len(), on_page)
+        })?;
+        Ok(ProductPage { products: ProductOnHand::all_of(on_page, till)?, total })
+    }
+}
+
+impl FindProducts {
+    fn admits(&self, words: &[String], product: &Product) -> bool {
+        let has = |word: &String| {
+            product.name.to_lowercase().contains(word)
+                || product.id.as_str().to_lowercase().contains(word)
+                || product.barcodes.iter().any(|barcode| barcode.as_str().contains(word))
+        };
+        self.category.as_ref().is_none_or(|category| *category == product.category)
+            && words.iter().all(has)
+    }
+}
+
+/// Looks up one product.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct FindProduct {
+    /// Its SKU, or one of its barcodes as scanned.
+    pub code: String,
+}
+
+impl Query for FindProduct {
+    const NAME: &'static str = "product";
+    type Answer = ProductOnHand;
+
+    fn ask(&self, till: &Till) -> Result<ProductOnHand, TillError> {
+        let product = till.look_at_catalogue(|catalogue| {
+            let by_sku = ProductId::new(&self.code).ok().and_then(|id| catalogue.get(&id));
+            let by_barcode =
+                || Gtin::new(&self.code).ok().and_then(|code| catalogue.by_barcode(&code));
+            by_sku.or_else(by_barcode).cloned()
+        })?;
+        let product = product.ok_or_else(|| {
+            TillError::not_found(format!("no product has the SKU or barcode {:?}", self.code))
+        })?;
+        ProductOnHand::of(product, till)
+    }
+}
+
+/// Asks for the state of this till.
+#[derive(Clone, Debug, Default, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct AboutShift {}
+
+/// The state of a till.
+#[derive(Clone, Debug, Serialize, TS)]
+pub struct TillState {
+    /// The till.
+    pub till: TillId,
+    /// Its open shift; `null` if it has none.
+    pub shift: Option<Shift>,
+}
+
+impl Query for AboutShift {
+    const NAME: &'static str = "shift";
+    type Answer = TillState;
+
+    fn ask(&self, till: &Till) -> Result<TillState, TillError> {
+        Ok(TillState { till: till.id().clone(), shift: till.current_shift()? })
+    }
+}
+
+/// Asks what was sold and refunded.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ReportSales {
+    /// What the rows stand for.
+    pub by: SalesBy,
+    /// The first business day that counts; without it, from the beginning.
+    #[ts(optional)]
+    pub from: Option<BusinessDay>,
+    /// The last business day that counts; without it, until now.
+    #[ts(optional)]
+    pub to: Option<BusinessDay>,
+}
+
+impl Query for ReportSales {
+    const NAME: &'static str = "sales_report";
+    type Answer = SalesReport;
+
+    fn ask(&self, till: &Till) -> Result<SalesReport, TillError> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && from > to
+        {
+            return Err(TillError::bad_request(format!("{from} comes after {to}")));
+        }
+        Ok(till.sales()?.report(self.by, self.from, self.to))
+    }
+}

@@ -1,0 +1,25 @@
+//! The settings of a shop that begins with an import.
+
+use pos::{ConfigureShop, Currency, CutOver, ShopSettings, TaxMode, Zone};
+
+use crate::{Till, TillError};
+
+/// The shop's settings or, while it has none, those that an import gives it: pounds sterling, UTC,
+/// days from midnight to midnight, prices with tax.
+pub(crate) fn settings_or_default(till: &Till) -> Result<ShopSettings, TillError> {
+    Ok(till.settings()?.unwrap_or_else(|| ShopSettings {
+        name: "My shop".into(),
+        currency: Currency::new("GBP").expect("pounds sterling are a currency"),
+        zone: Zone::UTC,
+        cut_over: CutOver::MIDNIGHT,
+        tax_mode: TaxMode::Included,
+    }))
+}
+
+/// Gives the shop these settings if it has none.
+pub(crate) fn configure_if_new(till: &Till, settings: &ShopSettings) -> Result<(), TillError> {
+    if till.settings()?.is_none() {
+        till.execute(&ConfigureShop(settings.clone()), till.clock().fresh_id())?;
+    }
+    Ok(())
+}

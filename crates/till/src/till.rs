@@ -1,0 +1,277 @@
+//! A till: where someone acts, on the shop's one history.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use dcb::{EventStore, Query, StoreError};
+use pos::{
+    Catalogue, Command, Context, Done, OpenShifts, Rejected, Sales, Settings, Shift, ShopSettings,
+    StockOnHand, TillId, UserId,
+};
+use uuid::Uuid;
+
+use crate::carts::Carts;
+use crate::search::SearchIndex;
+use crate::view::View;
+use crate::{Fault, TillError};
+
+/// What a till takes from the world around it: the time, and ids that nobody else has.
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> DateTime<Utc>;
+
+    /// An id for a request that the till makes by itself.
+    fn fresh_id(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+}
+
+/// The clock of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> DateTime<Utc> {
+        dcb::recording_time()
+    }
+}
+
+/// A till with somebody at it.
+///
+/// It may be shared by threads: queries run side by side, commands queue, so that receipt numbers
+/// of one till are not fought over in its own process.
+pub struct Till {
+    store: Arc<dyn EventStore>,
+    clock: Box<dyn Clock>,
+    id: TillId,
+    user: UserId,
+    acting: Mutex<()>,
+    carts: Carts,
+    settings: View<Settings>,
+    catalogue: View<Catalogue>,
+    shifts: View<OpenShifts>,
+    stock: View<StockOnHand>,
+    sales: View<Sales>,
+    search: View<SearchIndex>,
+}
+
+impl Till {
+    /// Opens a till on a store. Views are built when they are first looked at. Its cart lives as
+    /// long as it does; see [`Till::keeping_its_cart_in`].
+    pub fn open(
+        store: Arc<dyn EventStore>,
+        clock: impl Clock + 'static,
+        id: TillId,
+        user: UserId,
+    ) -> Self {
+        Self {
+            store,
+            clock: Box::new(clock),
+            id,
+            user,
+            acting: Mutex::default(),
+            carts: Carts::default(),
+            settings: View::default(),
+            catalogue: View::default(),
+            shifts: View::default(),
+            stock: View::default(),
+            sales: View::default(),
+            search: View::default(),
+        }
+    }
+
+    /// Keeps the till's cart in the shop's folder, beside the store, where it survives a crash.
+    /// Only the process that has the till's [`Lease`](crate::Lease) should change it.
+    pub fn keeping_its_cart_in(self, data: &Path) -> Self {
+        Self { carts: Carts::in_folder(data, &self.id), ..self }
+    }
+
+    /// Carries out a command, now. The same request again gets the first answer.
+    pub fn execute<C: Command>(
+        &self,
+        command: &C,
+        request_id: Uuid,
+    ) -> Result<Done<C::Answer>, TillError> {
+        self.execute_at(command, request_id, self.clock.now())
+    }
+
+    /// Carries out a command that happens, or happened, at a given time.
+    pub fn execute_at<C: Command>(
+        &self,
+        command: &C,
+        request_id: Uuid,
+        at: DateTime<Utc>,
+    ) -> Result<Done<C::Answer>, TillError> {
+        // The lock guards no data, only an order: a panic of an earlier act leaves nothing behind.
+        let _queue = self.acting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (settings, catalogue) = (self.settings()?, self.catalogue()?);
+        let context = Context {
+            request_id,
+            at,
+            till: self.id.clone(),
+            user: self.user.clone(),
+            settings: settings.as_ref(),
+            catalogue: &catalogue,
+        };
+        pos::execute(self.store(), command, &context).map_err(|rejected| match rejected {
+            Rejected::Refused { refusal, .. } => refusal.into(),
+            Rejected::Store(error) => error.into(),
+            Rejected::Contended { .. } => TillError::new(Fault::Contended, rejected.to_string()),
+        })
+    }
+
+    /// Whether a request was carried out before.
+    pub fn has_done(&self, request_id: Uuid) -> Result<bool, StoreError> {
+        self.store.exists(&Query::tagged([], &pos::request_tag(request_id)))
+    }
+
+    /// The till's id.
+    pub fn id(&self) -> &TillId {
+        &self.id
+    }
+
+    /// Who is at the till.
+    pub fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// The store on which the till works.
+    pub fn store(&self) -> &dyn EventStore {
+        &*self.store
+    }
+
+    /// The till's clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The shop's settings, if it has any.
+    pub fn settings(&self) -> Result<Option<ShopSettings>, StoreError> {
+        Ok(self.settings.now(self.store())?.current().cloned())
+    }
+
+    /// The shop's products, as they are now.
+    pub fn catalogue(&self) -> Result<Arc<Catalogue>, StoreError> {
+        self.catalogue.now(self.store())
+    }
+
+    /// Looks at the shop's products, as they are now.
+    pub(crate) fn look_at_catalogue<T>(
+        &self,
+        look: impl FnOnce(&Catalogue) -> T,
+    ) -> Result<T, StoreError> {
+        self.catalogue.look(self.store(), look)
+    }
+
+    /// The shift that is open at this till.
+    pub fn current_shift(&self) -> Result<Option<Shift>, StoreError> {
+        Ok(self.shifts.now(self.store())?.at(&self.id).cloned())
+    }
+
+    /// What is on hand, as it is now.
+    pub fn stock(&self) -> Result<Arc<StockOnHand>, StoreError> {
+        self.stock.now(self.store())
+    }
+
+    /// Looks at what is on hand, as it is now.
+    pub(crate) fn look_at_stock<T>(
+        &self,
+        look: impl FnOnce(&StockOnHand) -> T,
+    ) -> Result<T, StoreError> {
+        self.stock.look(self.store(), look)
+    }
+
+    /// Looks at the words by which products are found.
+    pub(crate) fn look_up<T>(&self, look: impl FnOnce(&SearchIndex) -> T) -> Result<T, StoreError> {
+        self.search.look(self.store(), look)
+    }
+
+    /// The cart that the till is at.
+    pub(crate) fn carts(&self) -> &Carts {
+        &self.carts
+    }
+
+    /// What was sold and refunded, up to now.
+    pub fn sales(&self) -> Result<Arc<Sales>, StoreError> {
+        self.sales.now(self.store())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use dcb::MemoryStore;
+    use pos::{
+        Checkout, CheckoutLine, OpenShift, Payment, ProductId, Quantity, RefusalCode, SalesBy,
+        Tender,
+    };
+
+    use super::*;
+    use crate::demo::demo;
+    use crate::testing::till_on;
+
+    /// Two tills of one demo shop, both with an open shift.
+    fn two_tills() -> [Till; 2] {
+        let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
+        let tills = ["T1", "T2"].map(|id| till_on(Arc::clone(&store), id));
+        demo(&tills[0]).unwrap();
+        for till in &tills {
+            till.execute(&OpenShift { float: pos::Money::ZERO }, Uuid::now_v7()).unwrap();
+        }
+        tills
+    }
+
+    fn one_of(sku: &str, pence: i64) -> Checkout {
+        let product = ProductId::new(sku).unwrap();
+        let amount = pos::Money::new(pence);
+        Checkout {
+            lines: vec![CheckoutLine { product, quantity: Quantity::UNIT, price: None }],
+            customer: None,
+            payments: vec![Payment { tender: Tender::Card, amount, reference: None }],
+            reference: None,
+            note: None,
+        }
+    }
+
+    #[test]
+    fn the_last_piece_is_sold_once_however_many_tills_want_it() {
+        let tills = two_tills();
+        let clock = &one_of("22726", 375); // the demo has one of these
+        let outcomes = thread::scope(|scope| {
+            let sell = |till| scope.spawn(move || Till::execute(till, clock, Uuid::now_v7()));
+            let racing: Vec<_> = tills.iter().map(sell).collect();
+            racing.into_iter().map(|racer| racer.join().unwrap()).collect::<Vec<_>>()
+        });
+        let refused: Vec<_> = outcomes.iter().filter_map(|o| o.as_ref().err()).collect();
+        assert_eq!(refused.len(), 1);
+        assert_eq!(refused[0].refusal(), Some(RefusalCode::OutOfStock));
+    }
+
+    #[test]
+    fn tills_that_sell_different_products_never_wait_for_each_other() {
+        let tills = two_tills();
+        let carts = [one_of("21071", 106), one_of("22727", 375)];
+        let traces = thread::scope(|scope| {
+            let sell =
+                |(till, cart)| scope.spawn(move || Till::execute(till, cart, Uuid::now_v7()));
+            let selling: Vec<_> = tills.iter().zip(&carts).map(sell).collect();
+            selling.into_iter().map(|s| s.join().unwrap().unwrap().trace).collect::<Vec<_>>()
+        });
+        assert!(traces.iter().all(|trace| trace.conflicts() == 0), "{traces:?}");
+    }
+
+    #[test]
+    fn one_request_sent_from_many_threads_at_once_is_one_sale() {
+        let [till, _] = two_tills();
+        let (mug, request) = (one_of("21071", 106), Uuid::now_v7());
+        let receipts = thread::scope(|scope| {
+            let sell = |_| scope.spawn(|| till.execute(&mug, request).unwrap().answer.receipt);
+            let racing: Vec<_> = (0..8).map(sell).collect();
+            racing.into_iter().map(|racer| racer.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert!(receipts.iter().all(|receipt| receipt.as_str() == "T1-1"), "{receipts:?}");
+        assert_eq!(till.sales().unwrap().report(SalesBy::Day, None, None).total.receipts, 1);
+    }
+}
