@@ -1,0 +1,122 @@
+//! `opossum till report`: the shop's reports as a table, JSON or CSV.
+
+use clap::{Args, ValueEnum};
+use comfy_table::{CellAlignment, LineStyle, Table, presets};
+use pos::{BusinessDay, Currency, SalesBy, SalesReport, SalesRow};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use till::Till;
+use till::queries::{Query, ReportSales};
+
+use crate::Outcome;
+use crate::failure::{Failure, Status};
+use crate::output::{Output, print_json};
+
+#[derive(Args)]
+pub(crate) struct ReportArguments {
+    /// Name every report
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Which report
+    #[arg(required_unless_present = "list", value_enum)]
+    name: Option<ReportName>,
+    /// What the rows stand for: day, hour, product, category, customer, cashier, till, tender or tax
+    #[arg(long, value_name = "KEY", default_value = "day", value_parser = word::<SalesBy>)]
+    by: SalesBy,
+    /// The first business day that counts: 2010-12-01
+    #[arg(long, value_name = "DAY", value_parser = word::<BusinessDay>)]
+    from: Option<BusinessDay>,
+    /// The last business day that counts
+    #[arg(long, value_name = "DAY", value_parser = word::<BusinessDay>)]
+    to: Option<BusinessDay>,
+    /// How it is printed; in JSON and CSV money is in minor units and quantities in thousandths
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ReportName {
+    /// What was sold and refunded
+    Sales,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+/// Reads an argument the way the UI's JSON is read, so that both know the same words.
+fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
+    let word: StrDeserializer<'_, ValueError> = text.into_deserializer();
+    T::deserialize(word).map_err(|error| error.to_string())
+}
+
+/// Names every report.
+pub(crate) fn list() -> Outcome {
+    print_json(&serde_json::json!([{
+        "name": "sales",
+        "summary": "What was sold and refunded",
+        "by": ["day", "hour", "product", "category", "customer", "cashier", "till", "tender", "tax"],
+    }]))
+}
+
+pub(crate) fn run(till: &Till, arguments: &ReportArguments) -> Outcome {
+    let ReportArguments { by, from, to, .. } = *arguments;
+    let report = ReportSales { by, from, to }.ask(till)?;
+    match arguments.format {
+        Format::Json => print_json(&report),
+        Format::Csv => print_csv(&report),
+        Format::Table => {
+            let currency = till.settings().map_err(Failure::from)?.map(|shop| shop.currency);
+            print_table(&report, currency)
+        }
+    }
+}
+
+const COLUMNS: [&str; 7] = ["key", "receipts", "items", "gross", "refunds", "net", "tax"];
+
+fn print_csv(report: &SalesReport) -> Outcome {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let mut write = || {
+        csv.write_record(COLUMNS)?;
+        report.rows.iter().try_for_each(|row| csv.serialize(row))
+    };
+    write().map_err(|error| Failure::Message(Status::Io, error.to_string()))?;
+    let bytes =
+        csv.into_inner().map_err(|error| Failure::Message(Status::Io, error.to_string()))?;
+    let mut output = Output::open();
+    output.text(&String::from_utf8_lossy(&bytes))?;
+    output.finish()
+}
+
+fn print_table(report: &SalesReport, currency: Option<Currency>) -> Outcome {
+    let cells = |row: &SalesRow, key: &str| -> Vec<String> {
+        let money = |amount| currency.map_or_else(String::new, |currency| currency.format(amount));
+        vec![
+            key.to_owned(),
+            row.receipts.to_string(),
+            row.items.to_string(),
+            money(row.gross),
+            money(row.refunds),
+            money(row.net),
+            money(row.tax),
+        ]
+    };
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()))
+        .set_header(COLUMNS);
+    for row in &report.rows {
+        table.add_row(cells(row, &row.key));
+    }
+    table.add_row(cells(&report.total, "total"));
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let mut output = Output::open();
+    output.text(&format!("{table}\n"))?;
+    output.finish()
+}
