@@ -1,0 +1,802 @@
+// Made by `opossum till call --types`; edit the Rust types instead.
+
+/** Every command and query of a till: what goes in and what comes out. */
+export interface Operations {
+	/** The shop's settings and categories, and who is at this till. */
+	shop: { input: AboutShop; output: Shop };
+	/** Products by words and category, page by page. */
+	products: { input: FindProducts; output: ProductPage };
+	/** One product by SKU or barcode, with its stock and limits. */
+	product: { input: FindProduct; output: ProductOnHand };
+	/** Products by the first letters of words, the best first, at most 50. */
+	search: { input: Search; output: Found };
+	/** What a scanned barcode or a typed SKU stands for. */
+	scan: { input: Scan; output: Scanned };
+	/** This till's open shift. */
+	shift: { input: AboutShift; output: TillState };
+	/** The cart this till was at, or its receipt if it was sold. */
+	cart: { input: CurrentCart; output: WhereItWas };
+	/** Keep the cart this till is at, safe from a crash, until its checkout. */
+	save_cart: { input: SaveCart; output: CartSaved };
+	/** A receipt by its number, or by the id of its sale or refund. */
+	receipt: { input: FindReceipt; output: AnyReceipt };
+	/** Sales and refunds by day, hour, product, category, …. */
+	sales_report: { input: ReportSales; output: SalesReport };
+	/** Give the shop its settings, or other ones. */
+	configure_shop: { input: { requestId: string } & ConfigureShop; output: null };
+	/** Add a product to the catalogue. */
+	add_product: { input: { requestId: string } & AddProduct; output: null };
+	/** Add many products, all or none. */
+	add_products: { input: { requestId: string } & AddProducts; output: null };
+	/** Give a product another price. */
+	change_price: { input: { requestId: string } & ChangePrice; output: null };
+	/** Give a product a further barcode. */
+	assign_barcode: { input: { requestId: string } & AssignBarcode; output: null };
+	/** Take a barcode from its product. */
+	release_barcode: { input: { requestId: string } & ReleaseBarcode; output: null };
+	/** Limit what a receipt, or a customer on one day, may have. */
+	set_limit: { input: { requestId: string } & SetLimit; output: null };
+	/** Add a customer. */
+	add_customer: { input: { requestId: string } & AddCustomer; output: CustomerMade };
+	/** Add someone to the staff. */
+	add_staff: { input: { requestId: string } & AddStaff; output: StaffMade };
+	/** Receive a delivery. */
+	receive_stock: { input: { requestId: string } & ReceiveStock; output: null };
+	/** Correct what is on hand, with a reason. */
+	adjust_stock: { input: { requestId: string } & AdjustStock; output: null };
+	/** Record what was counted of a product. */
+	count_stock: { input: { requestId: string } & CountStock; output: CountResult };
+	/** Open this till's shift with the cash in the drawer. */
+	open_shift: { input: { requestId: string } & OpenShift; output: ShiftStarted };
+	/** Close this till's shift with the cash that was counted. */
+	close_shift: { input: { requestId: string } & CloseShift; output: ShiftResult };
+	/** Sell a cart. */
+	checkout: { input: { requestId: string } & Checkout; output: PrintedReceipt };
+	/** Take goods back without a receipt. */
+	refund: { input: { requestId: string } & Refund; output: PrintedRefund };
+}
+
+/** Asks for the state of this till. */
+export type AboutShift = Record<symbol, never>;
+
+/** Asks what shop this is. */
+export type AboutShop = Record<symbol, never>;
+
+/** Adds a customer. */
+export type AddCustomer = {
+	/** The customer's name. */
+	name: string,
+};
+
+/** Adds a product to the catalogue. */
+export type AddProduct = {
+	/** Its SKU. */
+	sku: ProductId,
+	/** What it is called; not blank. */
+	name: string,
+	/** Where it belongs; may be empty. */
+	category: string,
+	/** The price of one unit. */
+	price: Money,
+	/** What one unit costs the shop. */
+	cost: Money,
+	/** The rate of its tax. */
+	taxRate: BasisPoints,
+	/** Whether it can run out; a service cannot. It is so unless told otherwise. */
+	stocked: boolean,
+	/** Its barcode, if it has one. */
+	barcode?: Gtin,
+};
+
+/** Adds many products to the catalogue: all of them, or none. */
+export type AddProducts = {
+	/** The products, at most `MAX_PRODUCTS_AT_ONCE`. */
+	products: Array<AddProduct>,
+};
+
+/** Adds someone to the staff. */
+export type AddStaff = {
+	/** The person's name. */
+	name: string,
+	/** What the person may do. */
+	role: Role,
+};
+
+/** Corrects what is on hand. Of a product that holds no stock it is only recorded. */
+export type AdjustStock = {
+	/** The product. */
+	product: ProductId,
+	/** How much more, or, if negative, how much less there is. */
+	quantity: Quantity,
+	/** Why; may be empty. */
+	reason: string,
+};
+
+/** A receipt of either kind. */
+export type AnyReceipt = { "kind": "sale" } & PrintedReceipt | { "kind": "refund" } & PrintedRefund;
+
+/** Gives a product a further barcode. */
+export type AssignBarcode = {
+	/** The product. */
+	product: ProductId,
+	/** The code; it must belong to no product. */
+	barcode: Gtin,
+};
+
+/** A rate in hundredths of a percent: 20 % is 2000. */
+export type BasisPoints = number;
+
+/** A day of trade, written `2010-12-01`. It may end hours after midnight. */
+export type BusinessDay = string;
+
+/** A cart that is being filled. */
+export type Cart = {
+	/** Made when it is opened; the `requestId` of its checkout. */
+	id: string,
+	/** What is in it, in the order in which it was put in. */
+	lines: Array<CartLine>,
+	/** Whose it is, if known. */
+	customer?: CustomerId,
+};
+
+/** A line of a `Cart`. */
+export type CartLine = {
+	/** What the line is called as long as the cart exists. */
+	id: string,
+	/** The product. */
+	product: ProductId,
+	/** How much. */
+	quantity: Quantity,
+	/** The price of one unit when it was put in. */
+	scannedPrice: Money,
+	/** What the product was called then. */
+	name: string,
+};
+
+/** The cart is safe. */
+export type CartSaved = Record<symbol, never>;
+
+/** Gives a product another price. */
+export type ChangePrice = {
+	/** The product. */
+	product: ProductId,
+	/** The price of one unit from now on. */
+	price: Money,
+};
+
+/** Sells a cart at the till. The sale is called by the request's id. */
+export type Checkout = {
+	/**
+	 * What is sold, at most `MAX_LINES` lines. They keep their order, and the
+	 * same product may be on several.
+	 */
+	lines: Array<CheckoutLine>,
+	/** To whom, if known. */
+	customer?: CustomerId,
+	/** How it is paid, at most `MAX_PAYMENTS`. */
+	payments: Array<Payment>,
+	/** What it is called elsewhere, such as an invoice number. */
+	reference?: string,
+	/** A note of the cashier. */
+	note?: string,
+};
+
+/** A line of a cart. */
+export type CheckoutLine = {
+	/** The product. */
+	product: ProductId,
+	/** How much; positive, at most `Quantity::MAX_LINE`. */
+	quantity: Quantity,
+	/**
+	 * The price of one unit to charge, if it is not the one in the catalogue; at most
+	 * `Money::MAX_PRICE`.
+	 */
+	price?: Money,
+};
+
+/** Closes the till's open shift with the cash that was found in the drawer. */
+export type CloseShift = {
+	/** The shift that was counted: what was counted for one cannot close another. */
+	shift: ShiftId,
+	/** The cash in the drawer; 0 or more. */
+	countedCash: Money,
+};
+
+/** Gives the shop its settings, or other ones. The currency cannot be changed. */
+export type ConfigureShop = ShopSettings;
+
+/** What a count came to. */
+export type CountResult = {
+	/** What was found. */
+	counted: Quantity,
+	/** What should have been there when the count was recorded. */
+	expected: Quantity,
+	/** `counted - expected`: positive if there was more. */
+	difference: Quantity,
+};
+
+/** Records what was found of a product. Nobody is told beforehand what should be there. */
+export type CountStock = {
+	/** The product; a service cannot be counted. */
+	product: ProductId,
+	/** What was found; 0 or more. */
+	counted: Quantity,
+};
+
+/** A currency by its ISO 4217 code, such as `GBP`. */
+export type Currency = string;
+
+/** Asks for the cart that the till was at. */
+export type CurrentCart = Record<symbol, never>;
+
+/** A customer: an opaque id, never a name. */
+export type CustomerId = string;
+
+/** A customer that was added. */
+export type CustomerMade = {
+	/** The new customer's id. */
+	customer: CustomerId,
+};
+
+/** The time of day at which a business day begins, written `04:00`. */
+export type CutOver = string;
+
+/** A line of a delivery. */
+export type DeliveryLine = {
+	/** The product; a service cannot be received. */
+	product: ProductId,
+	/** How much came; positive. */
+	quantity: Quantity,
+	/** What one unit cost, where it is known. */
+	cost?: Money,
+};
+
+/** What kind of error a `TillError` is: in JSON one word, of a rule or of a fault. */
+export type ErrorCode = RefusalCode | Fault;
+
+/** What went wrong when no rule refused. */
+export type Fault = "bad_request" | "not_allowed" | "not_found" | "contended" | "lock_timeout" | "cancelled" | "read_only" | "till_in_use" | "damaged" | "not_a_store" | "disk_full" | "io";
+
+/** Looks up one product. */
+export type FindProduct = {
+	/** Its SKU, or one of its barcodes as scanned. */
+	code: string,
+};
+
+/** Looks for products, page by page, by SKU. */
+export type FindProducts = {
+	/** Words that all stand in the name, the SKU or a barcode, in either case. */
+	search?: string,
+	/** The category they are in. */
+	category?: string,
+	/** Which page, from 1; the first unless told otherwise. */
+	page?: number,
+	/** How many on a page, at most `MAX_PAGE_SIZE`; 50 unless told otherwise. */
+	pageSize?: number,
+};
+
+/** Looks up a receipt. */
+export type FindReceipt = {
+	/** The number printed on it, such as `T1-42`, or the id of its sale or refund. */
+	receipt: string,
+};
+
+/** The products that were found, the best first. */
+export type Found = {
+	/** The products. */
+	products: Array<ProductOnHand>,
+};
+
+/**
+ * A Global Trade Item Number in its 14-digit form, its check digit verified.
+ *
+ * EAN-8, UPC-A (12 digits), EAN-13 and GTIN-14 are the same number with more or fewer leading
+ * zeros; events about it carry the tag `barcode:<14 digits>`.
+ */
+export type Gtin = string;
+
+/** The limits of a product. */
+export type Limit = {
+	/** The most that one receipt may have. */
+	perReceipt?: Quantity,
+	/** The most that one customer may buy on one business day. Who is not known is not counted. */
+	perCustomerDay?: Quantity,
+};
+
+/**
+ * An amount in minor units of the shop's currency (pence, cents).
+ *
+ * Sums stay within ±`Money::MAX`, so that every reader of JSON holds them exactly.
+ */
+export type Money = number;
+
+/** What can be done about a refusal. */
+export type NextAction = "configure_shop" | "open_shift" | "close_shift" | "add_product" | "reduce_quantity" | "remove_line" | "take_payment" | "correct_input" | "try_again" | "use_new_request";
+
+/** Opens a shift at the till. It is called by the request's id. */
+export type OpenShift = {
+	/** The cash in the drawer; 0 or more. */
+	float: Money,
+};
+
+/** A payment for a cart. */
+export type Payment = {
+	/** How it is paid. */
+	tender: Tender,
+	/** Of cash what is given, from which change comes; of a card what it is charged. Positive. */
+	amount: Money,
+	/** What the terminal or the invoice calls it. */
+	reference?: string,
+};
+
+/** The receipt of a sale, with what else is printed on it. */
+export type PrintedReceipt = {
+	/** The sale. */
+	sale: SaleId,
+	/** What is printed to find it again: `<till>-<number>`. */
+	receipt: ReceiptId,
+	/** Its number in the till's series, from 1. */
+	number: number,
+	/** When it was made, in UTC. */
+	at: string,
+	/** The business day it counts for. */
+	businessDay: BusinessDay,
+	/** Where it was made. */
+	till: TillId,
+	/** The shift in which it was made. */
+	shift: ShiftId,
+	/** Who made it. */
+	cashier: UserId,
+	/** To whom, if known. */
+	customer?: CustomerId,
+	/** Whether the prices hold their tax. */
+	taxMode: TaxMode,
+	/** Its lines, in the order they were rung up. */
+	lines: Array<ReceiptLine>,
+	/** The sum of the lines, with tax. */
+	gross: Money,
+	/** The sum of the lines, without tax. */
+	net: Money,
+	/** The sum of the lines' tax. */
+	tax: Money,
+	/** What was given. */
+	paid: Money,
+	/** What was given back in cash. */
+	change: Money,
+	/** How it was paid. */
+	payments: Array<ReceiptPayment>,
+	/** What it is called elsewhere, such as an invoice number. */
+	reference?: string,
+	/** What the cashier noted. */
+	note?: string,
+	/** What the shop is called. */
+	shop: string,
+	/** What its amounts are in. */
+	currency: Currency,
+	/** When it was made, on the shop's clock: `2026-06-01 11:00`. */
+	time: string,
+	/** The name of each product on it. */
+	names: { [key in ProductId]: string },
+	/** Its amounts by tax rate, the highest first. */
+	taxes: Array<TaxAtRate>,
+};
+
+/** The receipt of a refund, with what else is printed on it. */
+export type PrintedRefund = {
+	/** The refund. */
+	refund: RefundId,
+	/** What is printed to find it again: `<till>-<number>`. */
+	receipt: ReceiptId,
+	/** Its number in the till's series, from 1. */
+	number: number,
+	/** When it was made, in UTC. */
+	at: string,
+	/** The business day it counts for. */
+	businessDay: BusinessDay,
+	/** Where it was made. */
+	till: TillId,
+	/** The shift in which it was made. */
+	shift: ShiftId,
+	/** Who made it. */
+	cashier: UserId,
+	/** To whom, if known. */
+	customer?: CustomerId,
+	/** Whether the prices hold their tax. */
+	taxMode: TaxMode,
+	/** Its lines, in the order given. */
+	lines: Array<RefundReceiptLine>,
+	/** The sum of the lines, with tax: what was paid back. */
+	gross: Money,
+	/** The sum of the lines, without tax. */
+	net: Money,
+	/** The sum of the lines' tax. */
+	tax: Money,
+	/** How it was paid back. */
+	payments: Array<ReceiptPayment>,
+	/** Why. */
+	reason: string,
+	/** What it is called elsewhere, such as a credit note's number. */
+	reference?: string,
+	/** What the shop is called. */
+	shop: string,
+	/** What its amounts are in. */
+	currency: Currency,
+	/** When it was made, on the shop's clock: `2026-06-01 11:00`. */
+	time: string,
+	/** The name of each product on it. */
+	names: { [key in ProductId]: string },
+	/** Its amounts by tax rate, the highest first. */
+	taxes: Array<TaxAtRate>,
+};
+
+/** A product by its stock keeping unit, in capital letters: `85123A`. */
+export type ProductId = string;
+
+/** A product, and what is on hand of it. */
+export type ProductOnHand = {
+	/** What is on hand; `null` for what holds no stock. */
+	onHand: Quantity | null,
+	/** Its SKU. */
+	id: ProductId,
+	/** What it is called. */
+	name: string,
+	/** Where it belongs; may be empty. */
+	category: string,
+	/** The price of one unit now. */
+	price: Money,
+	/** What one unit costs the shop. */
+	cost: Money,
+	/** The rate of its tax. */
+	taxRate: BasisPoints,
+	/** Whether it can run out; a service cannot. */
+	stocked: boolean,
+	/** Its barcodes, in the order they were assigned. */
+	barcodes: Array<Gtin>,
+	/** Its limits. */
+	limit: Limit,
+};
+
+/** A page of the products that were found. */
+export type ProductPage = {
+	/** The products of this page. */
+	products: Array<ProductOnHand>,
+	/** How many were found on all pages. */
+	total: number,
+};
+
+/** How much of a product, in thousandths: a piece is 1000, and so is a kilogram. */
+export type Quantity = number;
+
+/** What is printed on a receipt to find it again: `<till>-<number>`. */
+export type ReceiptId = string;
+
+/** A line of a `Receipt`. */
+export type ReceiptLine = {
+	/** Which line, from 1. */
+	line: number,
+	/** The product. */
+	product: ProductId,
+	/** How much. */
+	quantity: Quantity,
+	/** The price of one unit that was charged. */
+	unitPrice: Money,
+	/** The price of one unit in the catalogue. */
+	listPrice: Money,
+	/** With tax. */
+	gross: Money,
+	/** Without tax. */
+	net: Money,
+	/** The tax. */
+	tax: Money,
+	/** Its rate. */
+	taxRate: BasisPoints,
+};
+
+/** A payment on a `Receipt`. */
+export type ReceiptPayment = {
+	/** How it was paid. */
+	tender: Tender,
+	/** What it covered. */
+	amount: Money,
+	/** The cash that was given, if it was cash. */
+	given?: Money,
+	/** The change, if it was cash. */
+	change?: Money,
+	/** What the terminal or the invoice calls it. */
+	reference?: string,
+};
+
+/** Receives a delivery. */
+export type ReceiveStock = {
+	/** What came, at most `MAX_LINES` lines. */
+	lines: Array<DeliveryLine>,
+};
+
+/** Takes goods back at the till without a receipt. The refund is called by the request's id. */
+export type Refund = {
+	/** What comes back, at most `MAX_LINES` lines. They keep their order. */
+	lines: Array<RefundLine>,
+	/** How it is paid back. */
+	tender: Tender,
+	/** Why; may be empty. */
+	reason: string,
+	/** To whom, if known. */
+	customer?: CustomerId,
+	/** What it is called elsewhere, such as a credit note's number. */
+	reference?: string,
+	/** Whether the goods go back on the shelf; they do unless told otherwise. Services never do. */
+	restock: boolean,
+};
+
+/** A refund. */
+export type RefundId = string;
+
+/** A line of a refund. */
+export type RefundLine = {
+	/** The product. */
+	product: ProductId,
+	/** How much; positive, at most `Quantity::MAX_LINE`. */
+	quantity: Quantity,
+	/** What is paid back for one unit, in the way prices are given; at most `Money::MAX_PRICE`. */
+	price: Money,
+};
+
+/** A line of a `RefundReceipt`. */
+export type RefundReceiptLine = {
+	/** Which line, from 1. */
+	line: number,
+	/** The product. */
+	product: ProductId,
+	/** How much. */
+	quantity: Quantity,
+	/** What was paid back for one unit. */
+	unitPrice: Money,
+	/** With tax. */
+	gross: Money,
+	/** Without tax. */
+	net: Money,
+	/** The tax. */
+	tax: Money,
+	/** Its rate. */
+	taxRate: BasisPoints,
+	/** Whether it went back on the shelf. */
+	restocked: boolean,
+};
+
+/** Which rule refused. */
+export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds";
+
+/** What a `Refusal` is about. */
+export type RefusalDetails = {
+	/** The product in question. */
+	product?: ProductId,
+	/** The line in question, counted from 1. */
+	line?: number,
+	/** What is left: thousandths of the product, or minor units still to be paid. */
+	left?: number,
+	/** What can be done. */
+	action?: NextAction,
+	/** The positions of the events that decided, the newest last, at most `Evidence::MOST`. */
+	because: number[],
+};
+
+/** Takes a barcode from the product it belongs to, so that another can have it. */
+export type ReleaseBarcode = {
+	/** The code. */
+	barcode: Gtin,
+};
+
+/** Asks what was sold and refunded. */
+export type ReportSales = {
+	/** What the rows stand for. */
+	by: SalesBy,
+	/** The first business day that counts; without it, from the beginning. */
+	from?: BusinessDay,
+	/** The last business day that counts; without it, until now. */
+	to?: BusinessDay,
+};
+
+/** What someone of the staff may do. */
+export type Role = "cashier" | "supervisor" | "manager";
+
+/** A sale. */
+export type SaleId = string;
+
+/** What the rows of a sales report stand for. */
+export type SalesBy = "day" | "hour" | "product" | "category" | "customer" | "cashier" | "till" | "tender" | "tax";
+
+/** A sales report. */
+export type SalesReport = {
+	/** The rows, by key. */
+	rows: Array<SalesRow>,
+	/** What the rows add up to; but each receipt counts once. */
+	total: SalesRow,
+};
+
+/** A row of a sales report, or its total. */
+export type SalesRow = {
+	/** What the row stands for; empty for the total. */
+	key: string,
+	/** How many sales and refunds it has a part in. */
+	receipts: number,
+	/** What was sold less what was refunded. */
+	items: Quantity,
+	/** Sales, with tax. */
+	gross: Money,
+	/** Refunds, positive and with tax. */
+	refunds: Money,
+	/** `gross - refunds - tax`. */
+	net: Money,
+	/** Tax of sales less tax of refunds. */
+	tax: Money,
+};
+
+/** Keeps the cart that the till is at. The last one counts. */
+export type SaveCart = {
+	/** The cart as it is now. */
+	cart: Cart,
+};
+
+/** Looks up what was scanned. */
+export type Scan = {
+	/** A barcode in any of its forms, or a SKU. */
+	code: string,
+};
+
+/** What a scanned code stands for. */
+export type Scanned = { "kind": "product",
+	/** The product. */
+	product: ProductOnHand, } | { "kind": "unknown",
+	/** The code, without space around it. */
+	code: string, } | { "kind": "bad_check_digit",
+	/** The code, without space around it. */
+	code: string,
+	/** What the last digit should be. */
+	expected: number,
+};
+
+/**
+ * Looks for products while somebody types.
+ *
+ * Each word must begin a word of the name or the SKU, or a barcode. Best first: the product with
+ * this very code, names that begin with the text, then the rest; among equals what sells more.
+ * Without a word: what sells most of the category, or of all.
+ */
+export type Search = {
+	/** What was typed so far. */
+	text: string,
+	/** The category they are in. */
+	category?: string,
+	/** The most to find, at most `MAX_FOUND` and so many unless told otherwise. */
+	limit?: number,
+};
+
+/** Sets a product's limits; one that is not given is lifted. */
+export type SetLimit = {
+	/** The product. */
+	product: ProductId,
+	/** The most that one receipt may have. */
+	perReceipt?: Quantity,
+	/** The most that one customer may buy on one business day. */
+	perCustomerDay?: Quantity,
+};
+
+/** A shift that is open. */
+export type Shift = {
+	/** The shift. */
+	shift: ShiftId,
+	/** Its till. */
+	till: TillId,
+	/** When it was opened. */
+	openedAt: string,
+	/** The business day on which it was opened. */
+	businessDay: BusinessDay,
+	/** The cash that was in the drawer then. */
+	float: Money,
+};
+
+/** A shift: from opening a till to closing it. */
+export type ShiftId = string;
+
+/** What closing a shift came to. */
+export type ShiftResult = {
+	/** The cash that should have been there: the float, what was taken, less what was paid back. */
+	expected: Money,
+	/** The cash that was found. */
+	counted: Money,
+	/** `counted - expected`: negative if cash is missing. */
+	variance: Money,
+};
+
+/** A shift that was opened. */
+export type ShiftStarted = {
+	/** The new shift's id. */
+	shift: ShiftId,
+};
+
+/** What shop this is, and who looks at it from where. */
+export type Shop = {
+	/** Its settings; `null` until it is configured. */
+	settings: ShopSettings | null,
+	/** This till. */
+	till: TillId,
+	/** Who is at it. */
+	user: UserId,
+	/** How many products the catalogue has. */
+	products: number,
+	/** The categories that products are in, sorted. */
+	categories: Array<string>,
+};
+
+/** What holds for the whole shop. */
+export type ShopSettings = {
+	/** What the shop is called, as printed on receipts. */
+	name: string,
+	/** The currency of all amounts. Once set, it stays. */
+	currency: Currency,
+	/** Where the shop's clock hangs. */
+	zone: Zone,
+	/** When a business day begins. */
+	cutOver: CutOver,
+	/** Whether prices hold their tax. Each sale records what held for it. */
+	taxMode: TaxMode,
+};
+
+/** Someone of the staff who was added. */
+export type StaffMade = {
+	/** The new person's id. */
+	user: UserId,
+};
+
+/** What the lines of one tax rate on a receipt come to. */
+export type TaxAtRate = {
+	/** The rate. */
+	taxRate: BasisPoints,
+	/** With tax. */
+	gross: Money,
+	/** Without tax. */
+	net: Money,
+	/** The tax. */
+	tax: Money,
+};
+
+/** Whether prices hold their tax or tax comes on top. */
+export type TaxMode = "included" | "excluded";
+
+/** How something is paid. */
+export type Tender = "cash" | "card";
+
+/** Why a command or query was not done. In JSON: `{"code":…,"message":…,"details":{…}}`. */
+export type TillError = {
+	/** What kind of error it is. */
+	code: ErrorCode,
+	/** A sentence that says what happened and what to do. */
+	message: string,
+	/** What the sentence is made of, for programs; a fault has none. */
+	details: RefusalDetails,
+};
+
+/** A till. */
+export type TillId = string;
+
+/** The state of a till. */
+export type TillState = {
+	/** The till. */
+	till: TillId,
+	/** Its open shift; `null` if it has none. */
+	shift: Shift | null,
+};
+
+/** Who works at the till: an opaque id, never a name. */
+export type UserId = string;
+
+/** Where a till was when it was last left. At most one of the two is there. */
+export type WhereItWas = {
+	/** The cart that was not sold yet. */
+	cart: Cart | null,
+	/** The receipt of the cart, if it was sold. */
+	finished: PrintedReceipt | null,
+};
+
+/** A time zone by its IANA name, such as `Europe/London`. */
+export type Zone = string;

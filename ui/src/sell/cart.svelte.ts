@@ -1,0 +1,212 @@
+import type { Cart as StoredCart, ProductOnHand, Refusal } from '../host';
+import { freshId } from '../id';
+import { NOTHING, UNIT, add, amountsOfLine, type Amounts, type TaxMode } from '../money';
+
+/** The most that one line may hold, in thousandths. */
+export const MAX_QUANTITY = 1_000_000_000;
+
+/** A product in the cart. */
+export class Line {
+  readonly kind = 'line';
+  readonly id: string;
+  /** Its SKU. */
+  readonly product: string;
+  readonly name: string;
+  /** The price of one unit when it was put in, which is what it is sold for. */
+  scannedPrice = $state(0);
+  /** How much, in thousandths. */
+  quantity = $state(0);
+  /** The product as it is now; `undefined` while that is not known. */
+  known = $state.raw<ProductOnHand>();
+  /** Why the last checkout was refused, if it was because of this line. */
+  refusal = $state.raw<Refusal>();
+
+  constructor(stored: StoredCart['lines'][number]) {
+    this.id = stored.id;
+    this.product = stored.product;
+    this.name = stored.name;
+    this.scannedPrice = stored.scannedPrice;
+    this.quantity = stored.quantity;
+  }
+
+  /** What the line comes to; `undefined` if that is too large. */
+  amounts(mode: TaxMode): Amounts | undefined {
+    return amountsOfLine(this.scannedPrice, this.quantity, this.known?.taxRate ?? 0, mode);
+  }
+}
+
+/** A code that stands for no product, or for none yet. It stays until somebody deals with it. */
+export class Stray {
+  readonly kind = 'stray';
+  readonly id = freshId();
+  /** Why it is no line: nothing has it, its check digit is wrong, or it is still to be looked up. */
+  state = $state<'unknown' | 'misread' | 'waiting'>('waiting');
+
+  constructor(readonly code: string) {}
+}
+
+export type Row = Line | Stray;
+
+/** What is being sold, in the order in which it was scanned. */
+export class Cart {
+  /** The `requestId` of its checkout. */
+  id = $state(freshId());
+  rows = $state.raw<Row[]>([]);
+  /** The row that keys and buttons act on. */
+  selectedId = $state<string>();
+  #customer: string | undefined;
+  readonly #mode: () => TaxMode;
+  readonly #onChange: (cart: StoredCart) => void;
+
+  readonly lines = $derived(this.rows.filter((row) => row instanceof Line));
+  readonly strays = $derived(this.rows.filter((row) => row instanceof Stray));
+  readonly selected = $derived(this.rows.find((row) => row.id === this.selectedId));
+  /** What all lines come to; `undefined` if that is too large to be sold. */
+  readonly total: Amounts | undefined = $derived.by(() =>
+    this.lines.reduce<Amounts | undefined>((sum, line) => {
+      const amounts = line.amounts(this.#mode());
+      return sum && amounts && add(sum, amounts);
+    }, NOTHING),
+  );
+  /** How much there is of each product, over all lines. */
+  readonly wanted: ReadonlyMap<string, number> = $derived.by(() => {
+    const wanted = new Map<string, number>();
+    for (const { product, quantity } of this.lines)
+      wanted.set(product, (wanted.get(product) ?? 0) + quantity);
+    return wanted;
+  });
+
+  /** A cart with prices by this tax mode; every change of its lines is told. */
+  constructor(mode: () => TaxMode, onChange: (cart: StoredCart) => void) {
+    this.#mode = mode;
+    this.#onChange = onChange;
+  }
+
+  /** Begins the next cart. */
+  begin(): void {
+    this.#fill({ id: freshId(), lines: [] });
+  }
+
+  /** Goes on with a cart that was kept. */
+  restore(stored: StoredCart): void {
+    this.#fill(stored);
+    this.selectedId = this.rows.at(-1)?.id;
+  }
+
+  /** Puts one unit of a product in: on the line that has it at this price, or on a new one. */
+  add(product: ProductOnHand): Line {
+    const { id, name, price } = product;
+    let line = this.lines.find((l) => l.product === id && l.scannedPrice === price);
+    if (line && line.quantity <= MAX_QUANTITY - UNIT) {
+      line.quantity += UNIT;
+      line.refusal = undefined;
+    } else {
+      line = new Line({ id: freshId(), product: id, name, quantity: UNIT, scannedPrice: price });
+      this.rows = [...this.rows, line];
+    }
+    this.selectedId = line.id;
+    this.know(product);
+    this.#changed();
+    return line;
+  }
+
+  /** Puts a code in that stands for no product, unless it is in. */
+  addStray(stray: Stray): void {
+    if (this.rows.includes(stray)) return;
+    this.rows = [...this.rows, stray];
+    this.selectedId = stray.id;
+  }
+
+  /** Changes how much of a line there is; nothing of it removes it. */
+  setQuantity(line: Line, quantity: number): void {
+    if (quantity <= 0) return this.remove(line);
+    line.quantity = Math.min(quantity, MAX_QUANTITY);
+    line.refusal = undefined;
+    this.#changed();
+  }
+
+  /** Sells a line for what the product costs now. */
+  takeNewPrice(line: Line): void {
+    line.scannedPrice = line.known?.price ?? line.scannedPrice;
+    this.#changed();
+  }
+
+  /** Takes a row out; the one after it, or else the one before, is selected. */
+  remove(row: Row): void {
+    const at = this.rows.indexOf(row);
+    if (at < 0) return;
+    this.rows = this.rows.toSpliced(at, 1);
+    if (this.selectedId === row.id) this.selectedId = (this.rows[at] ?? this.rows[at - 1])?.id;
+    if (row instanceof Line) this.#changed();
+  }
+
+  /** Takes everything out. */
+  clear(): void {
+    this.rows = [];
+    this.selectedId = undefined;
+    this.#changed();
+  }
+
+  /** Selects the row so many further down, or up. */
+  move(by: number): void {
+    const at = this.rows.findIndex((row) => row.id === this.selectedId);
+    const to = Math.min(Math.max(at + by, 0), this.rows.length - 1);
+    this.selectedId = this.rows[to]?.id;
+  }
+
+  /** Learns what a product is like now. */
+  know(product: ProductOnHand): void {
+    for (const line of this.lines) if (line.product === product.id) line.known = product;
+  }
+
+  /** Marks the line that a checkout was refused for; tells whether there is one. */
+  refuse(refusal: Refusal): boolean {
+    const { line, product } = refusal.details;
+    const refused =
+      line === undefined
+        ? this.lines.findLast((candidate) => candidate.product === product)
+        : this.lines[line - 1];
+    if (!refused) return false;
+    refused.refusal = refusal;
+    this.selectedId = refused.id;
+    return true;
+  }
+
+  /** What is left of a product, if a line wants more; told on its last line only. */
+  shortage(line: Line): number | undefined {
+    const left = line.known?.onHand ?? undefined;
+    if (left === undefined || (this.wanted.get(line.product) ?? 0) <= left) return undefined;
+    const last = this.lines.findLast(({ product }) => product === line.product);
+    return last === line ? Math.max(left, 0) : undefined;
+  }
+
+  /** The quantity at which a line leaves its product with no more than `left` in the cart. */
+  reduced(line: Line, left: number): number {
+    const elsewhere = (this.wanted.get(line.product) ?? 0) - line.quantity;
+    return Math.max(left - elsewhere, 0);
+  }
+
+  /** The cart as it is kept, without codes that stand for nothing. */
+  get stored(): StoredCart {
+    const lines = this.lines.map(({ id, product, quantity, scannedPrice, name }) => ({
+      id,
+      product,
+      quantity,
+      scannedPrice,
+      name,
+    }));
+    const { id } = this;
+    return this.#customer === undefined ? { id, lines } : { id, lines, customer: this.#customer };
+  }
+
+  #fill(stored: StoredCart): void {
+    this.id = stored.id;
+    this.#customer = stored.customer;
+    this.rows = stored.lines.map((line) => new Line(line));
+    this.selectedId = undefined;
+  }
+
+  #changed(): void {
+    this.#onChange(this.stored);
+  }
+}

@@ -1,0 +1,361 @@
+import {
+  Refusal,
+  Unreachable,
+  type PrintedReceipt,
+  type Payment,
+  type ProductOnHand,
+} from '../host';
+import { UNIT, parseDecimal } from '../money';
+import type { Session } from '../session.svelte';
+import { throttled } from '../throttle';
+import { Cart, Line, Stray } from './cart.svelte';
+import { Keeper } from './keeper';
+import { warn } from './sound';
+
+/** The least time between two looks at the products of the cart, in milliseconds. */
+const LIVE_GAP_MS = 500;
+/** How long a scan may be looked up before its code is shown, in milliseconds. */
+const LOOK_UP_MS = 150;
+/** The most digits that are typed at once. */
+const MAX_ENTRY = 14;
+
+/** What the sell screen is about just now. */
+export type Phase =
+  /** The cart is filled. */
+  | { is: 'selling' }
+  /** It is typed what cash was given. */
+  | { is: 'paying' }
+  /** The checkout is under way; it waits if the backend is away. */
+  | { is: 'sending'; waits: boolean }
+  /** It is done, and the receipt is shown until the next sale begins. */
+  | { is: 'done'; receipt: PrintedReceipt };
+
+/** A key of the numpad. */
+export type NumpadKey = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '.' | 'back';
+
+/** Why the last checkout was refused, where that is about no line. */
+export interface Trouble {
+  refusal: Refusal;
+  /** What was to be paid, to be sent again. */
+  payments: Payment[];
+}
+
+/** A sale, from the first scan to the receipt, and on to the next. */
+export class Sale {
+  readonly cart: Cart;
+  phase = $state.raw<Phase>({ is: 'selling' });
+  /** What is typed on the numpad: a quantity, or cash, or what is in the drawer. */
+  entry = $state('');
+  /** The receipt of the sale before this one. */
+  last = $state.raw<PrintedReceipt>();
+  trouble = $state.raw<Trouble>();
+  /** What was just done, for those who don't see it. */
+  said = $state('');
+  /** The code for which a product is being searched. */
+  #sought: Stray | undefined;
+  /** Lets a checkout go on that waits for the backend. */
+  #goOn: (() => void) | undefined;
+  readonly #session: Session;
+  readonly #keeper: Keeper<Cart['stored']>;
+  #scans: Promise<void> = Promise.resolve();
+  /** How many scans are not in the cart yet. */
+  #scanning = 0;
+  #checkout: Promise<void> | undefined;
+
+  /** Looks again at the products in the cart. */
+  readonly refresh: () => void;
+
+  readonly total = $derived.by(() => this.cart.total?.gross);
+  readonly canPay = $derived.by(
+    () =>
+      this.cart.lines.length > 0 &&
+      this.cart.strays.length === 0 &&
+      this.total !== undefined &&
+      Boolean(this.#session.shift),
+  );
+  /** The cash that is typed; nothing typed means the exact amount. */
+  readonly given = $derived.by(() =>
+    this.entry === '' ? this.total : this.#session.money.parse(this.entry),
+  );
+
+  constructor(session: Session) {
+    this.#session = session;
+    this.#keeper = new Keeper((cart) => session.call('save_cart', { cart }));
+    this.cart = new Cart(
+      () => session.taxMode,
+      (cart) => this.#keeper.keep(cart),
+    );
+    this.refresh = throttled(() => this.#knowProducts(), LIVE_GAP_MS);
+  }
+
+  /** Goes on where this till was left: with its cart, or with the receipt it didn't show yet. */
+  async restore(): Promise<void> {
+    const { cart, finished } = await this.#session.call('cart', {});
+    if (finished) this.#finish(finished);
+    else if (cart) {
+      this.cart.restore(cart);
+      await this.#knowProducts();
+    }
+  }
+
+  /** Goes on after the backend was away: what it was not told, it is told now. */
+  async resume(): Promise<void> {
+    if (this.#goOn) return this.#goOn();
+    const waiting = this.cart.strays.filter((stray) => stray.state === 'waiting');
+    for (const stray of waiting) await this.#resolve(stray);
+    this.refresh();
+    await this.#keeper.settled().catch(() => undefined);
+  }
+
+  /** Takes a scanned code. Scans are dealt with in order, and none is lost. */
+  scan(code: string): Promise<void> {
+    this.#scanning += 1;
+    this.#scans = this.#scans.then(async () => {
+      await this.#checkout;
+      this.#begin();
+      const stray = new Stray(code);
+      const late = setTimeout(() => this.cart.addStray(stray), LOOK_UP_MS);
+      await this.#resolve(stray);
+      clearTimeout(late);
+      this.#scanning -= 1;
+    });
+    return this.#scans;
+  }
+
+  /** Puts a product that was touched into the cart; after a receipt it is the first of the next sale. */
+  async add(product: ProductOnHand): Promise<void> {
+    await this.#checkout;
+    this.#begin();
+    if (this.#sought) this.cart.remove(this.#sought);
+    this.#sought = undefined;
+    this.#put(product);
+  }
+
+  /** Remembers that the product of a code is being searched for: whatever is added next is it. */
+  seek(stray: Stray): void {
+    this.#sought = stray;
+  }
+
+  /** Presses a key of the numpad. */
+  press(key: NumpadKey): void {
+    const { entry } = this;
+    if (key === 'back') this.entry = entry.slice(0, -1);
+    else if (entry.length >= MAX_ENTRY || (key === '.' && entry.includes('.'))) return;
+    else if (this.#canType(entry + key)) this.entry = entry + key;
+  }
+
+  /** Gives the selected line the quantity that was typed. */
+  setQuantity(): void {
+    this.#inOrder(() => {
+      if (this.phase.is !== 'selling') return;
+      const { selected } = this.cart;
+      const quantity = parseDecimal(this.entry, 3);
+      if (this.entry !== '' && quantity !== undefined && selected instanceof Line)
+        this.cart.setQuantity(selected, quantity);
+      this.entry = '';
+      this.trouble = undefined;
+    });
+  }
+
+  /** Changes the quantity of the selected line by so many units. */
+  step(units: number): void {
+    this.#inOrder(() => {
+      const { selected } = this.cart;
+      if (this.phase.is !== 'selling' || !(selected instanceof Line)) return;
+      this.trouble = undefined;
+      this.cart.setQuantity(selected, selected.quantity + units * UNIT);
+    });
+  }
+
+  /** Takes the selected row out. */
+  removeSelected(): void {
+    this.#inOrder(() => {
+      if (this.phase.is !== 'selling' || !this.cart.selected) return;
+      this.trouble = undefined;
+      this.entry = '';
+      this.cart.remove(this.cart.selected);
+    });
+  }
+
+  /** Opens the shift with the cash that was typed. */
+  async openShift(): Promise<void> {
+    const float = this.#session.money.parse(this.entry);
+    if (this.#session.shift || float === undefined) return;
+    this.trouble = undefined;
+    try {
+      await this.#session.openShift(float);
+      this.entry = '';
+      this.said = 'The shift is open.';
+    } catch (failure) {
+      if (failure instanceof Refusal) this.trouble = { refusal: failure, payments: [] };
+      await this.#session.refresh().catch(() => undefined);
+    }
+  }
+
+  /** Asks for the cash that is given. */
+  beginPaying(): void {
+    this.#inOrder(() => {
+      if (!this.canPay || this.phase.is !== 'selling') return;
+      this.entry = '';
+      this.phase = { is: 'paying' };
+    });
+  }
+
+  /** Goes back to the cart. */
+  stopPaying(): void {
+    if (this.phase.is !== 'paying') return;
+    this.entry = '';
+    this.phase = { is: 'selling' };
+  }
+
+  /** Takes exactly what the cart comes to. */
+  payExact(tender: Payment['tender']): void {
+    this.#inOrder(() => {
+      if (this.total !== undefined) this.#pay([{ tender, amount: this.total }]);
+    });
+  }
+
+  /** Takes the cash that was typed. */
+  payGiven(): void {
+    this.#inOrder(() => {
+      const { given, total } = this;
+      if (given === undefined || total === undefined || given < total) return;
+      this.#pay([{ tender: 'cash', amount: given }]);
+    });
+  }
+
+  /** Tries the last checkout again, with what was given then. */
+  tryAgain(): void {
+    if (this.trouble) this.#pay(this.trouble.payments);
+  }
+
+  /** Leaves the receipt for an empty cart. */
+  next(): void {
+    if (this.phase.is === 'done') this.#begin();
+  }
+
+  /** Shows the receipt of the sale before this one again. */
+  showLast(): void {
+    if (this.last && this.cart.rows.length === 0) this.phase = { is: 'done', receipt: this.last };
+  }
+
+  /** Acts at once, or after the scans that came before. */
+  #inOrder(act: () => void): void {
+    if (this.#scanning === 0) act();
+    else void this.#scans.then(act);
+  }
+
+  #pay(payments: Payment[]): void {
+    const open = this.phase.is === 'selling' || this.phase.is === 'paying';
+    if (!this.canPay || !open) return;
+    // What costs nothing is paid with nothing.
+    const sending = this.#send(payments.filter(({ amount }) => amount > 0));
+    this.#checkout = sending.finally(() => (this.#checkout = undefined));
+  }
+
+  /** Sends the checkout until it is answered. The same cart sent twice is sold once. */
+  async #send(payments: Payment[]): Promise<void> {
+    this.trouble = undefined;
+    for (;;) {
+      this.phase = { is: 'sending', waits: false };
+      try {
+        return this.#finish(await this.#attempt(payments));
+      } catch (failure) {
+        if (!(failure instanceof Unreachable)) return this.#refused(failure, payments);
+        this.phase = { is: 'sending', waits: true };
+        await new Promise<void>((resolve) => (this.#goOn = resolve));
+        this.#goOn = undefined;
+      }
+    }
+  }
+
+  /** Sells the cart, once it is safe. */
+  async #attempt(payments: Payment[]): Promise<PrintedReceipt> {
+    await this.#keeper.settled();
+    const { id: requestId, lines, customer } = this.cart.stored;
+    return this.#session.call('checkout', {
+      requestId,
+      // The price that was scanned and shown is the price that is charged.
+      lines: lines.map(({ product, quantity, scannedPrice: price }) => ({
+        product,
+        quantity,
+        price,
+      })),
+      ...(customer === undefined ? {} : { customer }),
+      payments,
+    });
+  }
+
+  #refused(refusal: unknown, payments: Payment[]): void {
+    this.phase = { is: 'selling' };
+    this.entry = '';
+    if (!(refusal instanceof Refusal)) throw refusal;
+    warn();
+    this.said = refusal.message;
+    if (refusal.code === 'shift_closed') void this.#session.refresh();
+    if (!this.cart.refuse(refusal)) this.trouble = { refusal, payments };
+    this.refresh();
+  }
+
+  #finish(receipt: PrintedReceipt): void {
+    const { money } = this.#session;
+    this.entry = '';
+    this.trouble = undefined;
+    this.last = receipt;
+    this.cart.begin();
+    this.phase = { is: 'done', receipt };
+    this.said =
+      receipt.change > 0
+        ? `Sold. Change ${money.text(receipt.change)}.`
+        : `Sold for ${money.text(receipt.gross)}.`;
+  }
+
+  /** Whatever is put in next belongs to a cart that is open. */
+  #begin(): void {
+    if (this.phase.is === 'done' || this.phase.is === 'paying') this.phase = { is: 'selling' };
+    this.entry = '';
+  }
+
+  #put(product: ProductOnHand): void {
+    const line = this.cart.add(product);
+    this.trouble = undefined;
+    const { money } = this.#session;
+    this.said = `${line.name}, ${money.text(line.scannedPrice)}`;
+  }
+
+  /** Finds out what a code stands for; if nobody can say yet, it waits. */
+  async #resolve(stray: Stray): Promise<void> {
+    try {
+      const found = await this.#session.call('scan', { code: stray.code });
+      if (found.kind === 'product') {
+        this.cart.remove(stray);
+        this.#put(found.product);
+        return;
+      }
+      stray.state = found.kind === 'unknown' ? 'unknown' : 'misread';
+      this.said = `No product has the code ${stray.code}.`;
+      warn();
+    } catch {
+      stray.state = 'waiting';
+    }
+    this.cart.addStray(stray);
+  }
+
+  async #knowProducts(): Promise<void> {
+    // One after the other: a long cart must not keep the next scan waiting.
+    for (const code of this.cart.wanted.keys()) {
+      try {
+        this.cart.know(await this.#session.call('product', { code }));
+      } catch {
+        // What was known of it stays.
+      }
+    }
+  }
+
+  /** Whether the entry may be continued like this. */
+  #canType(text: string): boolean {
+    const isQuantity = this.phase.is === 'selling' && this.#session.shift;
+    const decimals = isQuantity ? 3 : this.#session.money.decimals;
+    return parseDecimal(text, decimals) !== undefined && (decimals > 0 || !text.includes('.'));
+  }
+}
