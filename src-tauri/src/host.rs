@@ -1,0 +1,127 @@
+//! The till behind the window.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Parser;
+use dcb::{EventStore, Json};
+use dcb_file::{FileStore, Options};
+use pos::{TillId, UserId};
+use till::{Fault, Lease, Operation, SystemClock, Till, TillError};
+use uuid::Uuid;
+
+/// A till in a window.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "opossum-pos", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// The shop's folder; its events are in DIR/store. By default this user's data folder
+    #[arg(long, value_name = "DIR", env = "OPOSSUM_DATA")]
+    data: Option<PathBuf>,
+    /// Which till this is: receipts are numbered, and shifts opened, for each by itself
+    #[arg(long, value_name = "ID", default_value = "T1", value_parser = |id: &str| TillId::new(id))]
+    till: TillId,
+    /// Who is at the till
+    #[arg(long, value_name = "ID", default_value = "cashier", value_parser = |id: &str| UserId::new(id))]
+    user: UserId,
+    /// Make the shop a demo shop if nothing ever happened in it
+    #[arg(long)]
+    demo: bool,
+}
+
+/// The till behind the window, opened when it is first needed.
+///
+/// So the window comes up at once, and what keeps the till from opening (a damaged folder, another
+/// process that is at this till) is told there, as the answer to a call. Every further call tries
+/// again: the window comes to life when the trouble is over.
+pub(crate) struct Host {
+    arguments: Arguments,
+    opened: Mutex<Option<Arc<Opened>>>,
+}
+
+/// A till that this process is the host of.
+struct Opened {
+    till: Till,
+    _lease: Lease,
+}
+
+impl Host {
+    pub(crate) fn new(arguments: Arguments) -> Self {
+        Self { arguments, opened: Mutex::default() }
+    }
+
+    /// Calls an operation of the till by name, from JSON to JSON. It blocks.
+    pub(crate) fn call(&self, name: &str, input: &str) -> Result<Json, TillError> {
+        self.with_till(|till| Operation::find(name)?.run(till, input))
+    }
+
+    /// Opens the till, and builds the views that its first screen looks at.
+    pub(crate) fn get_ready(&self) {
+        for (name, input) in [("shop", "{}"), ("search", r#"{"text":""}"#)] {
+            // What goes wrong here goes wrong again, and is told, when the window asks.
+            let _ = self.call(name, input);
+        }
+    }
+
+    /// Runs `work` on the till, which is opened if it is not open yet. It blocks.
+    pub(crate) fn with_till<T>(
+        &self,
+        work: impl FnOnce(&Till) -> Result<T, TillError>,
+    ) -> Result<T, TillError> {
+        let opened = {
+            // What is behind the lock is set in one step, so a panic leaves no half of it.
+            let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*opened {
+                Some(opened) => Arc::clone(opened),
+                None => Arc::clone(opened.insert(Arc::new(self.arguments.open()?))),
+            }
+        };
+        work(&opened.till)
+    }
+
+    /// The name by which the system knows the app on this shop: `app` itself on this user's own
+    /// shop, and for a shop in another folder a name made of that.
+    pub(crate) fn identifier(&self, app: &str) -> String {
+        match &self.arguments.data {
+            None => app.to_owned(),
+            Some(data) => {
+                let data = std::path::absolute(data).unwrap_or_else(|_| data.clone());
+                let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, data.as_os_str().as_encoded_bytes());
+                format!("{app}.shop-{}", id.simple())
+            }
+        }
+    }
+}
+
+impl Arguments {
+    /// Opens the till on the shop's store, which is made if it is missing.
+    fn open(&self) -> Result<Opened, TillError> {
+        let data = self.data_folder()?;
+        let lease = Lease::take(&data, &self.till)?;
+        let store = FileStore::open_or_create(data.join("store"), Options::default())?;
+        if let Some(recovery) = store.recovery() {
+            log::warn!("the store was recovered: {recovery:?}");
+        }
+        for damage in store.damage() {
+            log::error!("the store is damaged: {damage:?}");
+        }
+        let is_new = store.head()? == 0;
+        let till = Till::open(Arc::new(store), SystemClock, self.till.clone(), self.user.clone())
+            .keeping_its_cart_in(&data);
+        if self.demo && is_new {
+            till::demo::demo(&till)?;
+        }
+        log::info!("till {} is open on {}", self.till, data.display());
+        Ok(Opened { till, _lease: lease })
+    }
+
+    fn data_folder(&self) -> Result<PathBuf, TillError> {
+        let of_this_user = || {
+            let dirs = directories::ProjectDirs::from("", "", "opossum-pos")?;
+            Some(dirs.data_dir().to_owned())
+        };
+        self.data.clone().or_else(of_this_user).ok_or_else(|| {
+            let message = "This user has no home folder. Name the shop's folder with --data.";
+            TillError::new(Fault::NotFound, message)
+        })
+    }
+}
