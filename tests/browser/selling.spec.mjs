@@ -1,0 +1,289 @@
+import { BIRD, MUG, expect, test } from './fixtures.mjs';
+
+test.describe('selling', () => {
+  test('takes one scan and one key for exact cash', async ({ till }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toContainText('£1.06');
+    await till.press('F12');
+    await expect(till.receipt).toContainText('T1-1');
+    await expect(till.receipt).toContainText(MUG.name);
+    await expect(till.receipt.getByRole('status')).toContainText('£0.00');
+  });
+
+  test('takes Pay, 5, 0, Enter for cash that is given', async ({ till }) => {
+    await till.scan(MUG);
+    await till.scan(BIRD);
+    await expect(till.total).toHaveText('£2.75');
+    await till.press('F9');
+    await till.type('50');
+    await expect(till.page.getByText('£47.25')).toBeVisible();
+    await till.press('Enter');
+    await expect(till.receipt.getByRole('status')).toContainText('£47.25');
+  });
+
+  test('takes one key for a card', async ({ till, shop }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await till.press('F10');
+    await expect(till.receipt.getByRole('status')).toContainText('Paid by card');
+    const { payments } = await shop.call('receipt', { receipt: 'T1-1' });
+    expect(payments).toEqual([{ tender: 'card', amount: 106 }]);
+  });
+
+  test('goes on with the next sale at the next scan, and the change stays until then', async ({
+    till,
+  }) => {
+    await till.scan(MUG);
+    await till.press('F9');
+    await till.type('5');
+    await till.press('Enter');
+    await expect(till.receipt.getByRole('status')).toContainText('£3.94');
+    await till.page.waitForTimeout(500);
+    await expect(till.receipt.getByRole('status')).toContainText('£3.94');
+    await till.scan(BIRD);
+    await expect(till.receipt).toBeHidden();
+    await expect(till.line(BIRD)).toBeVisible();
+    await expect(till.line(MUG)).toBeHidden();
+    await expect(till.total).toHaveText('£1.69');
+  });
+
+  test('waits for a scan that was not looked up yet', async ({ till, shop }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    shop.pause();
+    await till.scan(BIRD);
+    await till.press('F12');
+    await expect(till.page.getByText('Waiting to be looked up')).toBeVisible();
+    shop.goOn();
+    await expect(till.receipt).toContainText(BIRD.name);
+    await expect(till.receipt).toContainText('£2.75');
+  });
+
+  test('shows the last receipt again when the cart is empty', async ({ till }) => {
+    await till.scan(MUG);
+    await till.press('F12');
+    await till.button('Next sale').click();
+    await till.page.getByRole('button', { name: 'Last receipt T1-1' }).click();
+    await expect(till.receipt).toContainText(MUG.name);
+  });
+
+  test('refuses less cash than the total before anything is sent', async ({ till }) => {
+    await till.scan(MUG);
+    await till.press('F9');
+    await till.type('1');
+    await expect(till.page.getByText('Still to pay')).toBeVisible();
+    await till.press('Enter');
+    await expect(till.receipt).toBeHidden();
+    await till.press('Escape');
+    await expect(till.line(MUG)).toBeVisible();
+  });
+
+  test('sells a product that costs nothing', async ({ till, shop }) => {
+    const gift = { sku: 'GIFT', name: 'Gift Bag', category: '', price: 0, cost: 0, taxRate: 0 };
+    await shop.act('add_product', { ...gift, stocked: false });
+    await till.search.fill('gift');
+    await till.press('Enter');
+    await expect(till.line({ id: 'GIFT' })).toBeVisible();
+    await till.press('F12');
+    await expect(till.receipt).toContainText('Gift Bag');
+  });
+});
+
+test.describe('the cart', () => {
+  test('takes the same product again onto the same line', async ({ till }) => {
+    for (let scans = 0; scans < 3; scans++) await till.scan(MUG);
+    await expect(till.line(MUG)).toContainText('3×');
+    await expect(till.total).toHaveText('£3.18');
+  });
+
+  test('keeps ten quick scans in their order', async ({ till, shop }) => {
+    const { products } = await shop.call('products', { category: 'Home', pageSize: 10 });
+    for (const { barcodes } of products) await till.scan(barcodes[0].slice(1));
+    await expect(till.page.locator('[data-line]')).toHaveCount(10);
+    const lines = till.page.locator('[data-line]');
+    const ids = await lines.evaluateAll((all) => all.map((line) => line.dataset.line));
+    expect(ids).toEqual(products.map(({ id }) => id));
+  });
+
+  test('lets a quantity be typed, stepped and taken away', async ({ till }) => {
+    await till.scan(MUG);
+    await till.scan(BIRD);
+    await till.type('12');
+    await expect(till.page.getByText('Quantity 12')).toBeVisible();
+    await till.press('Enter');
+    await expect(till.line(BIRD)).toContainText('12×');
+    await till.type('-');
+    await expect(till.line(BIRD)).toContainText('11×');
+    await till.press('ArrowUp');
+    await till.type('+');
+    await expect(till.line(MUG)).toContainText('2×');
+    await till.press('Delete');
+    await expect(till.line(MUG)).toBeHidden();
+    await expect(till.line(BIRD)).toBeVisible();
+  });
+
+  test('is emptied only when asked twice', async ({ till }) => {
+    await till.scan(MUG);
+    await till.page.getByRole('button', { name: 'Clear', exact: true }).click();
+    await till.button('Keep').click();
+    await expect(till.line(MUG)).toBeVisible();
+    await till.page.getByRole('button', { name: 'Clear', exact: true }).click();
+    await till.button('Clear the cart').click();
+    await expect(till.line(MUG)).toBeHidden();
+    await expect(till.page.getByText('Scan or type')).toBeVisible();
+  });
+});
+
+test.describe('search', () => {
+  test('finds from the first letter, and Enter takes the best', async ({ till }) => {
+    await till.press('F2');
+    await till.type('c');
+    await expect(till.tiles.first()).toContainText(/\bC/i);
+    await till.type('akestand');
+    await expect(till.tiles).toHaveCount(1);
+    await till.press('Enter');
+    await expect(till.line({ id: '22423' })).toBeVisible();
+    await expect(till.search).toHaveValue('');
+  });
+
+  test('begins when letters are typed anywhere', async ({ till }) => {
+    await till.type('alarm');
+    await expect(till.search).toHaveValue('alarm');
+    await expect(till.search).toBeFocused();
+    await expect(till.tiles).toHaveCount(6);
+  });
+
+  test('takes what is typed when Enter comes before the list', async ({ till }) => {
+    await till.press('F2');
+    await till.page.keyboard.insertText('85014B');
+    await till.press('Enter');
+    await expect(till.line({ id: '85014B' })).toBeVisible();
+  });
+
+  test('says so when it finds nothing', async ({ till }) => {
+    await till.search.fill('zebra');
+    await expect(till.page.getByText('Nothing is called “zebra”')).toBeVisible();
+  });
+
+  test('is left for a category by its tab', async ({ till, shop }) => {
+    await till.page.getByRole('tab', { name: 'Garden' }).click();
+    await expect(till.tile(BIRD)).toBeVisible();
+    const { products } = await shop.call('products', { category: 'Garden' });
+    await expect(till.tiles).toHaveCount(Math.min(products.length, 50));
+  });
+});
+
+test.describe('the scanner', () => {
+  test('leaves a field that is typed into as it was', async ({ till }) => {
+    await till.press('F2');
+    await till.type('bird');
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await expect(till.search).toHaveValue('bird');
+    await expect(till.search).toBeFocused();
+    await till.type('s');
+    await expect(till.search).toHaveValue('birds');
+  });
+
+  test('is never taken for a quantity', async ({ till }) => {
+    await till.scan(MUG);
+    await till.type('3');
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toContainText('1×');
+    await expect(till.line(MUG)).toContainText('1×');
+    await expect(till.page.getByText('Quantity')).toBeHidden();
+  });
+
+  test('is heard while cash is counted, and the cart is shown again', async ({ till }) => {
+    await till.scan(MUG);
+    await till.press('F9');
+    await till.type('5');
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toBeVisible();
+    await expect(till.total).toHaveText('£2.75');
+  });
+
+  test('is heard wherever the focus is', async ({ till }) => {
+    await till.tile({ id: '22726' }).focus();
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await expect(till.line({ id: '22726' })).toBeHidden();
+    await till.page.getByRole('tab', { name: 'All' }).focus();
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toBeVisible();
+    await till.page.getByRole('button', { name: 'Clear', exact: true }).click();
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toContainText('2×');
+  });
+});
+
+test.describe('with touch alone', () => {
+  test.use({ hasTouch: true });
+
+  test('a sale goes from the tile to the next sale', async ({ till }) => {
+    await till.tile({ id: '16016' }).or(till.tiles.first()).first().tap();
+    await till.button('One more').tap();
+    await till.button('5').tap();
+    await till.page.getByRole('button', { name: 'Qty' }).tap();
+    await expect(till.page.locator('[data-line]')).toContainText('5×');
+    await till.button('Pay').tap();
+    await till.button('9').tap();
+    await till.button('0').tap();
+    await till.page.getByRole('button', { name: 'Take £90' }).tap();
+    await expect(till.receipt).toContainText('T1-1');
+    await till.button('Next sale').tap();
+    await expect(till.page.getByText('Scan or type')).toBeVisible();
+  });
+
+  test('the numpad stays in its place while a sale goes on', async ({ till }) => {
+    const place = () => till.button('5').boundingBox();
+    const first = await place();
+    await till.tiles.first().tap();
+    expect(await place()).toEqual(first);
+    await till.button('5').tap();
+    expect(await place()).toEqual(first);
+    await till.button('Pay').tap();
+    expect(await place()).toEqual(first);
+  });
+});
+
+test.describe('with the keyboard alone', () => {
+  test('a product is found, sold and the next sale begun', async ({ till }) => {
+    await till.press('F2');
+    await till.type('alarm');
+    await expect(till.tiles).toHaveCount(6);
+    await till.press('ArrowDown');
+    await expect(till.tiles.nth(0)).toBeFocused();
+    await till.press('ArrowRight');
+    await expect(till.tiles.nth(1)).toBeFocused();
+    await till.press('ArrowUp');
+    await expect(till.search).toBeFocused();
+    await till.press('ArrowDown');
+    await till.press('Enter');
+    await expect(till.page.locator('[data-line]')).toHaveCount(1);
+    await till.press('F9');
+    await till.type('20');
+    await till.press('Enter');
+    await expect(till.receipt).toBeVisible();
+    await till.press('Enter');
+    await expect(till.page.getByText('Scan or type')).toBeVisible();
+  });
+
+  test('all that can be touched can be reached', async ({ till }) => {
+    await till.scan(MUG);
+    const reached = new Set();
+    for (let presses = 0; presses < 40; presses++) {
+      await till.press('Tab');
+      const name = await till.page.evaluate(() => {
+        const { activeElement: it } = document;
+        return it.getAttribute('aria-label') ?? it.textContent.trim().replace(/\s+/g, ' ');
+      });
+      if (reached.has(name)) break;
+      reached.add(name);
+    }
+    const wanted = ['Search products', 'All', 'One more', 'Delete the last digit'];
+    expect([...reached]).toEqual(expect.arrayContaining(wanted));
+    expect([...reached].join('|')).toMatch(/Card.*Pay.*Exact cash/);
+    expect([...reached].join('|')).toContain(MUG.name);
+  });
+});

@@ -1,0 +1,146 @@
+/**
+ * A demo shop in a folder of its own, served by the real `opossum serve`: for tests and pictures.
+ */
+
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** The program: as the environment says, or as it was built last. */
+export const OPOSSUM = (() => {
+  const built = (profile) =>
+    fileURLToPath(new URL(`../../target/${profile}/opossum`, import.meta.url));
+  const found = process.env.OPOSSUM ?? ['debug', 'release'].map(built).find(existsSync);
+  if (!found) throw new Error('opossum is not built; run `cargo build --package cli`');
+  return found;
+})();
+
+/** How the machine's own browser is started. */
+export const LAUNCH = {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    '--no-sandbox',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--no-first-run',
+    '--disable-quic',
+  ],
+};
+
+/** A demo shop that every other is a copy of. */
+let pattern;
+
+export class Shop {
+  /** Its folder. */
+  data = mkdtempSync(join(tmpdir(), 'opossum-shop-'));
+  #host;
+
+  /** Makes a demo shop. */
+  static demo() {
+    if (!pattern) {
+      pattern = mkdtempSync(join(tmpdir(), 'opossum-demo-'));
+      process.on('exit', () => rmSync(pattern, { recursive: true, force: true }));
+      execFileSync(OPOSSUM, ['till', '--data', pattern, 'demo']);
+    }
+    const shop = new Shop();
+    cpSync(pattern, shop.data, { recursive: true });
+    return shop;
+  }
+
+  /** Makes a shop that has no settings yet. */
+  static empty() {
+    const shop = new Shop();
+    execFileSync(OPOSSUM, ['store', 'create', join(shop.data, 'store')]);
+    return shop;
+  }
+
+  /** Calls an operation from another process, at this till or at another. */
+  async call(name, input = {}, till = 'T1') {
+    const args = ['till', '--data', this.data, '--till', till, 'call', name];
+    const { stdout } = await run(OPOSSUM, [...args, JSON.stringify(input)]);
+    return JSON.parse(stdout);
+  }
+
+  /** Carries out a command from another process. */
+  act(name, input = {}, till = 'T1') {
+    return this.call(name, { requestId: randomUUID(), ...input }, till);
+  }
+
+  /** Opens a till's shift with this much in the drawer. */
+  open(till = 'T1', float = 10_000) {
+    return this.act('open_shift', { float }, till);
+  }
+
+  /** Sells one of a product at another till. */
+  async sellElsewhere(product, quantity = 1) {
+    const { shift } = await this.call('shift', {}, 'T2');
+    if (!shift) await this.open('T2');
+    const { price } = await this.call('product', { code: product });
+    const lines = [{ product, quantity: quantity * 1000 }];
+    const payments = [{ tender: 'card', amount: price * quantity }];
+    return this.act('checkout', { lines, payments }, 'T2');
+  }
+
+  /** Starts a till's host; returns the address of its page. */
+  async serve(...options) {
+    const args = ['serve', '--data', this.data, '--user', 'priya', ...options];
+    this.#host = spawn(OPOSSUM, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    for await (const line of createInterface(this.#host.stdout)) return line;
+    throw new Error('the host said nothing and ended');
+  }
+
+  /** Lets the host answer nothing for a while, as a machine that is too busy would. */
+  pause() {
+    this.#host.kill('SIGSTOP');
+  }
+
+  /** Lets it answer again. */
+  goOn() {
+    this.#host.kill('SIGCONT');
+  }
+
+  /** Ends the host as a power cut would. */
+  async kill() {
+    const host = this.#host;
+    if (!host || host.exitCode !== null || host.signalCode !== null) return;
+    const ended = new Promise((resolve) => host.once('exit', resolve));
+    host.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Ends the host and removes the folder. */
+  async close() {
+    await this.kill();
+    rmSync(this.data, { recursive: true, force: true });
+  }
+}
+
+/** When the last code ended, in seconds: nobody scans two things at once. */
+let scanned = 0;
+
+/** Types a code as a scanner does: faster than any person, and with Enter at the end. */
+export async function scan(page, code) {
+  const cdp = await page.context().newCDPSession(page);
+  const keys = [...[...code].map((key) => ({ key, text: key })), { key: 'Enter', text: '\r' }];
+  const start = Math.max(Date.now() / 1000, scanned + 0.1);
+  scanned = start + keys.length * 0.005;
+  await Promise.all(
+    keys.flatMap((key, index) => {
+      // The scanner's own time, in seconds: a busy machine makes no pauses in it.
+      const timestamp = start + index * 0.005;
+      return [
+        cdp.send('Input.dispatchKeyEvent', { type: 'keyDown', timestamp, ...key }),
+        cdp.send('Input.dispatchKeyEvent', { type: 'keyUp', timestamp, key: key.key }),
+      ];
+    }),
+  );
+  await cdp.detach();
+}

@@ -1,0 +1,334 @@
+import { randomUUID } from 'node:crypto';
+import { damage } from './damage.mjs';
+import { BIRD, CAKESTAND, CLOCK, MUG, SKITTLES, Shop, Till, expect, test } from './fixtures.mjs';
+
+test.describe('a refusal', () => {
+  test('stands on its line with what is left, why, and what to do', async ({ till }) => {
+    await till.scan(MUG);
+    for (let scans = 0; scans < 3; scans++) await till.scan(CLOCK);
+    await expect(till.line(CLOCK)).toContainText('Only 1 left');
+    await till.press('F12');
+    await expect(till.line(CLOCK).getByRole('alert')).toContainText('Only 1 left of');
+    await till.button('Why').click();
+    await expect(till.page.getByRole('dialog')).toContainText(/Event [\d,]+/);
+    await till.button('Close').click();
+    await till.button('Remove 2').click();
+    await expect(till.line(CLOCK)).toContainText('1×');
+    await till.press('F12');
+    await expect(till.receipt).toContainText('T1-1');
+  });
+
+  test('names the limit of a receipt', async ({ till }) => {
+    await till.scan(SKITTLES);
+    await till.type('8');
+    await till.press('Enter');
+    await till.press('F12');
+    await expect(till.line(SKITTLES).getByRole('alert')).toContainText('At most 6');
+    await till.button('Remove 2').click();
+    await till.press('F12');
+    await expect(till.receipt).toBeVisible();
+  });
+
+  test('is seen coming when nothing is left', async ({ till }) => {
+    await till.scan(CAKESTAND);
+    await expect(till.line(CAKESTAND)).toContainText('None left');
+    await till.button('Remove the line').first().click();
+    await expect(till.line(CAKESTAND)).toBeHidden();
+  });
+
+  test('comes when another till was faster', async ({ till, shop }) => {
+    await till.scan(CLOCK);
+    await expect(till.line(CLOCK)).toBeVisible();
+    await shop.sellElsewhere(CLOCK.id);
+    await till.press('F12');
+    await expect(till.line(CLOCK).getByRole('alert')).toContainText('Sold out');
+    await expect(till.receipt).toBeHidden();
+  });
+});
+
+test.describe('a code that nothing has', () => {
+  test('stays until it is removed, and nothing is sold meanwhile', async ({ till }) => {
+    await till.scan(MUG);
+    await till.scan('4006381333931');
+    const row = till.page.getByText('Unknown code');
+    await expect(row).toBeVisible();
+    await till.press('F12');
+    await expect(till.receipt).toBeHidden();
+    await till.page.getByRole('listitem').filter({ has: row }).getByText('Remove').click();
+    await expect(row).toBeHidden();
+    await till.press('F12');
+    await expect(till.receipt).toBeVisible();
+  });
+
+  test('gives way to the product that is searched for it', async ({ till }) => {
+    await till.scan('4006381333931');
+    await till.button('Search').click();
+    await expect(till.search).toBeFocused();
+    await till.type('bird orn');
+    await till.press('Enter');
+    await expect(till.line(BIRD)).toBeVisible();
+    await expect(till.page.getByText('Unknown code')).toBeHidden();
+  });
+
+  test('is told apart from one that was misread', async ({ till }) => {
+    await till.scan('2000000002812');
+    await expect(till.page.getByText('Misread, scan again')).toBeVisible();
+  });
+});
+
+test.describe('what happens elsewhere', () => {
+  test('shows on the tile at once, and no tile moves', async ({ till, shop }) => {
+    await expect(till.tile(BIRD)).toContainText('66 left');
+    const place = await till.tile(BIRD).boundingBox();
+    await shop.sellElsewhere(BIRD.id, 3);
+    await expect(till.tile(BIRD)).toContainText('63 left');
+    expect(await till.tile(BIRD).boundingBox()).toEqual(place);
+  });
+
+  test('changes a price only when the cashier says so', async ({ till, shop }) => {
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toBeVisible();
+    await shop.act('change_price', { product: BIRD.id, price: 199 }, 'T2');
+    await expect(till.line(BIRD)).toContainText('The price is £1.99 now');
+    await expect(till.total).toHaveText('£1.69');
+    await till.button('Use £1.99').click();
+    await expect(till.total).toHaveText('£1.99');
+    await till.press('F12');
+    await expect(till.receipt).toContainText('£1.99');
+  });
+
+  test('sells at the price that was scanned unless it is changed', async ({ till, shop }) => {
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toBeVisible();
+    await shop.act('change_price', { product: BIRD.id, price: 199 }, 'T2');
+    await expect(till.line(BIRD)).toContainText('The price is £1.99 now');
+    await till.press('F12');
+    await expect(till.receipt).toContainText('£1.69');
+  });
+
+  test('can be that the shift is closed, and the cart is kept', async ({ till, shop }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    const { shift } = await shop.call('shift');
+    await shop.act('close_shift', { shift: shift.shift, countedCash: 10_000 });
+    await expect(till.page.getByText('The shift isn’t open yet')).toBeVisible();
+    await expect(till.page.getByText('The cart is kept: 1 line.')).toBeVisible();
+    await till.press('Enter');
+    await expect(till.line(MUG)).toBeVisible();
+  });
+});
+
+test.describe('a till whose shift is closed', () => {
+  test('is opened with what is in the drawer', async ({ page }) => {
+    const shop = Shop.demo();
+    const till = new Till(page);
+    await till.open(await shop.serve());
+    await expect(page.getByText('The shift isn’t open yet')).toBeVisible();
+    await till.type('120.5');
+    await till.press('Enter');
+    await expect(page.getByText('Scan or type')).toBeVisible();
+    const { shift } = await shop.call('shift');
+    expect(shift.float).toBe(12_050);
+    await shop.close();
+  });
+
+  test('takes scans, which wait for it', async ({ page }) => {
+    const shop = Shop.demo();
+    const till = new Till(page);
+    await till.open(await shop.serve());
+    await till.scan(MUG);
+    await expect(page.getByText('The cart is kept: 1 line.')).toBeVisible();
+    await till.button('£100').click();
+    await page.getByRole('button', { name: 'Open shift with £100' }).click();
+    await expect(till.line(MUG)).toBeVisible();
+    await shop.close();
+  });
+});
+
+test.describe('when the backend is lost', () => {
+  test('the till says so, keeps what is scanned, and goes on by itself', async ({ till }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await till.page.context().setOffline(true);
+    await till.scan(BIRD);
+    await expect(till.page.getByText('The till’s backend doesn’t answer')).toBeVisible();
+    await expect(till.page.getByText('Waiting to be looked up')).toBeVisible();
+    await till.page.context().setOffline(false);
+    await expect(till.line(BIRD)).toBeVisible();
+    await expect(till.page.getByText('The till’s backend doesn’t answer')).toBeHidden();
+  });
+
+  test('a sale that was being paid is finished once, when it is back', async ({ till, shop }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await till.page.context().setOffline(true);
+    await till.press('F12');
+    await expect(till.page.getByText('The till’s backend doesn’t answer')).toBeVisible();
+    await till.page.context().setOffline(false);
+    await expect(till.receipt).toContainText('T1-1');
+    const { total } = await shop.call('sales_report', { by: 'day' });
+    expect(total.receipts).toBe(1);
+  });
+
+  test('a page of an earlier start says what to do', async ({ till, shop }) => {
+    await till.scan(MUG);
+    await isKept(shop, { [MUG.id]: 1000 });
+    const { port } = new URL(till.page.url());
+    await shop.kill();
+    const address = await shop.serve('--port', port);
+    await expect(till.page.getByText('This page is of an earlier start')).toBeVisible();
+    await till.open(address);
+    await expect(till.line(MUG)).toBeVisible();
+  });
+});
+
+test.describe('after a kill', () => {
+  test('the cart is there again, to the last scan', async ({ till, shop }) => {
+    await till.scan(MUG);
+    await till.scan(BIRD);
+    await till.type('4');
+    await till.press('Enter');
+    await isKept(shop, { [MUG.id]: 1000, [BIRD.id]: 4000 });
+    await shop.kill();
+    await till.open(await shop.serve());
+    await expect(till.line(MUG)).toBeVisible();
+    await expect(till.line(BIRD)).toContainText('4×');
+    await expect(till.total).toHaveText('£7.82');
+  });
+
+  test('there is either the cart or the receipt, whenever it came', async ({ till, shop }) => {
+    test.setTimeout(90_000);
+    for (let round = 1; round <= 8; round++) {
+      await till.scan(MUG);
+      await expect(till.line(MUG)).toBeVisible();
+      await till.press('F12');
+      await till.page.waitForTimeout(round * 3);
+      await shop.kill();
+      const { total } = await shop.call('sales_report', { by: 'day' });
+      await till.open(await shop.serve());
+      const isSold = total.receipts === round;
+      if (isSold) await expect(till.line(MUG)).toBeHidden();
+      else {
+        expect(total.receipts).toBe(round - 1);
+        await expect(till.line(MUG)).toContainText('1×');
+        await till.press('F12');
+        await expect(till.receipt).toContainText(`T1-${round}`);
+      }
+    }
+  });
+});
+
+test.describe('a store that is damaged', () => {
+  test('while somebody sells is told with what to do, and the cart is kept', async ({
+    till,
+    shop,
+  }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    damage(shop);
+    await till.press('F12');
+    await expect(till.page.getByText('The shop’s data is damaged')).toBeVisible();
+    await expect(till.line(MUG)).toBeVisible();
+    await till.button('Try again').click();
+    await expect(till.receipt).toBeHidden();
+  });
+
+  test('before the till is opened is told in place of it', async ({ page }) => {
+    const shop = Shop.demo();
+    damage(shop);
+    await page.goto(await shop.serve());
+    await expect(page.getByRole('heading')).toHaveText('The till can’t be opened');
+    await shop.close();
+  });
+});
+
+test('a shop that is not set up says how to begin', async ({ page }) => {
+  const shop = Shop.empty();
+  await page.goto(await shop.serve());
+  await expect(page.getByRole('heading')).toHaveText('This shop isn’t set up yet');
+  await shop.close();
+});
+
+test('two windows share one cart, and one at a time shows it', async ({ till, context }) => {
+  await till.scan(MUG);
+  await expect(till.line(MUG)).toBeVisible();
+  const other = new Till(await context.newPage());
+  await other.page.goto(till.page.url());
+  await expect(other.page.getByText('This till is used in another window')).toBeVisible();
+  await other.page.getByRole('button', { name: 'Use it here' }).click();
+  await expect(other.line(MUG)).toBeVisible();
+  await expect(till.page.getByText('This till is used in another window')).toBeVisible();
+  await other.press('F12');
+  await expect(other.receipt).toContainText('T1-1');
+});
+
+test.describe('long things', () => {
+  test('a name of eighty characters and a price of 9,999,999.99 fit', async ({ till, shop }) => {
+    const name = 'Hand Painted Vintage Rose Porcelain Teapot With Bamboo Handle And Matching Sieve';
+    expect(name).toHaveLength(80);
+    const product = { category: 'Home', cost: 0, taxRate: 2000, stocked: false };
+    await shop.act('add_product', { sku: 'DEAR', name, price: 999_999_999, ...product });
+    await till.search.fill('dear');
+    await expect(till.tiles).toHaveCount(1);
+    for (const size of [
+      { width: 1366, height: 768 },
+      { width: 1024, height: 700 },
+    ]) {
+      await till.page.setViewportSize(size);
+      expect(await cutOff(till.page)).toEqual([]);
+    }
+    await till.press('F2');
+    await till.press('Enter');
+    await expect(till.line({ id: 'DEAR' })).toContainText('£9,999,999.99');
+    await till.press('Escape');
+    expect(await cutOff(till.page)).toEqual([]);
+    await till.press('F9');
+    await till.type('99999999');
+    expect(await cutOff(till.page)).toEqual([]);
+    await till.press('Enter');
+    await expect(till.receipt).toContainText(name);
+    expect(await cutOff(till.page)).toEqual([]);
+  });
+
+  test('a cart of five hundred lines takes another as quickly', async ({ till, shop }) => {
+    const { products } = await shop.call('products', { pageSize: 300 });
+    const lines = Array.from({ length: 500 }, (_, index) => {
+      const { id, name, price } = products[index % 250];
+      return { id: randomUUID(), product: id, quantity: 1000, scannedPrice: price, name };
+    });
+    await shop.call('save_cart', { cart: { id: randomUUID(), lines } });
+    await till.page.reload();
+    await expect(till.page.locator('[data-row]')).toHaveCount(500);
+    const { id, barcodes } = products[280];
+    const started = Date.now();
+    await till.scan(barcodes[0].slice(1));
+    await expect(till.line({ id })).toBeInViewport();
+    expect(Date.now() - started).toBeLessThan(1_000);
+    await till.press('F12');
+    await expect(till.page.getByText('left of').first().or(till.receipt)).toBeVisible();
+  });
+});
+
+/** Waits until the till's cart is safe on disk, with these quantities. */
+async function isKept(shop, quantities) {
+  const kept = async () => {
+    const { cart } = await shop.call('cart');
+    return Object.fromEntries(
+      cart?.lines.map(({ product, quantity }) => [product, quantity]) ?? [],
+    );
+  };
+  await expect.poll(kept).toEqual(quantities);
+}
+
+/** The texts that are wider than the place they have. */
+function cutOff(page) {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('.money, .stock, .amount, .total, .pay button, .given, .change')]
+      .filter((element) => {
+        const box = element.getBoundingClientRect();
+        const frame = element.parentElement.getBoundingClientRect();
+        return box.right > frame.right + 1 || box.left < frame.left - 1;
+      })
+      .map((element) => `${element.className}: ${element.textContent}`),
+  );
+}

@@ -1,0 +1,328 @@
+//! `opossum` as scripts and people call it: what goes in, what comes out, and what it says when
+//! something is wrong.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tests::{Called, call, call_with_input, text};
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// A store with three events in two commits.
+fn small_store() -> (TempDir, String) {
+    let dir = folder();
+    let store = format!("{}/store", text(dir.path()));
+    assert_eq!(call(&["store", "create", &store]).status, 0);
+    let first = br#"{"type":"Opened","tags":["till:1"],"data":{"float":100.50}}
+{"type":"Sold","tags":["till:1","product:7"],"metadata":{"userId":"ann"}}
+"#;
+    assert_eq!(append(&store, first).json(), json!({"first": 1, "last": 2}));
+    assert_eq!(append(&store, br#"{"type":"Sold","tags":["product:8"]}"#).json()["first"], 3);
+    (dir, store)
+}
+
+fn append(store: &str, events: &[u8]) -> Called {
+    call_with_input(&["store", "append", store], events)
+}
+
+fn positions(read: &Called) -> Vec<u64> {
+    assert_eq!(read.status, 0, "{read:?}");
+    let line = |line: &str| serde_json::from_str::<Value>(line).unwrap()["position"].as_u64();
+    read.out.lines().map(|text| line(text).unwrap()).collect()
+}
+
+#[test]
+fn what_is_appended_is_read_back_line_by_line() {
+    let (_dir, store) = small_store();
+    let read = call(&["store", "read", &store]);
+    let first: Value = serde_json::from_str(read.out.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["position"], &first["type"]), (&json!(1), &json!("Opened")));
+    assert_eq!(first["tags"], json!(["till:1"]));
+    assert!(read.out.contains(r#""data":{"float":100.50}"#), "data keeps its digits");
+    assert!(first["metadata"]["id"].is_string() && first["metadata"]["timestamp"].is_string());
+
+    let read =
+        |arguments: &[&str]| positions(&call(&[&["store", "read", &store], arguments].concat()));
+    assert_eq!(read(&[]), [1, 2, 3]);
+    assert_eq!(read(&["--from", "2", "--limit", "1"]), [2]);
+    assert_eq!(read(&["--backwards", "--from", "2"]), [2, 1]);
+    assert_eq!(read(&["--query", r#"{"items":[{"types":["Sold"],"tags":["till:1"]}]}"#]), [2]);
+    assert_eq!(read(&["--query", r#"{"all":true}"#, "--limit", "0"]), Vec::<u64>::new());
+}
+
+#[test]
+fn a_failed_condition_is_status_3_and_appends_nothing() {
+    let (_dir, store) = small_store();
+    let unless_sold = |after: &str| {
+        let condition =
+            format!(r#"{{"failIfEventsMatch":{{"items":[{{"types":["Sold"]}}]}}{after}}}"#);
+        call_with_input(
+            &["store", "append", &store, "--condition", &condition],
+            br#"{"type":"Sold"}"#,
+        )
+    };
+    unless_sold("").assert_failed(3, &["position 2"]);
+    unless_sold(r#","after":2"#).assert_failed(3, &["position 3"]);
+    assert_eq!(unless_sold(r#","after":3"#).json(), json!({"first": 4, "last": 4}));
+}
+
+#[test]
+fn bad_usage_and_bad_input_are_status_2_and_say_what_to_do() {
+    let (dir, store) = small_store();
+    let nothing = text(dir.path()).to_owned();
+    append(&store, b"").assert_failed(2, &["at least one event"]);
+    append(&store, b"{\"type\":\"A\"}\nnonsense").assert_failed(2, &["line 2"]);
+    append(&store, b"\xff\xfe").assert_failed(2, &["line 1"]);
+    append(&store, br#"{"type":"A","tags":["nocolon"]}"#).assert_failed(2, &["key:value"]);
+    append(&store, br#"{"type":" "}"#).assert_failed(2, &["blank type"]);
+    append(&store, br#"{"tpe":"A"}"#).assert_failed(2, &["line 1", "tpe"]);
+    let large = format!(r#"{{"type":"A","data":"{}"}}"#, "x".repeat(1 << 20));
+    append(&store, large.as_bytes()).assert_failed(2, &["1048576"]);
+    assert_eq!(positions(&call(&["store", "read", &store])), [1, 2, 3], "nothing was appended");
+
+    call(&["store", "read", &store, "--query", "{}"]).assert_failed(2, &["query"]);
+    call(&["store", "read", &store, "--from", "minus"]).assert_failed(2, &["--from"]);
+    call(&["store", "read", &nothing]).assert_failed(2, &["not a store"]);
+    call(&["store", "verify", "/no/such/folder"]).assert_failed(2, &["not a store"]);
+    call(&["store", "create", &store]).assert_failed(2, &["already a store"]);
+    call(&["store", "create", &nothing]).assert_failed(2, &["other files"]);
+    call(&["shop"]).assert_failed(2, &["shop"]);
+    let call_name =
+        |name: &str, input: &str| call(&["till", "--data", &nothing, "call", name, input]);
+    call_name("chekout", "{}").assert_failed(2, &["bad_request", "checkout"]);
+    call(&["till", "--data", "/no/shop/here", "report", "sales"]).assert_failed(2, &["demo"]);
+}
+
+#[test]
+fn the_input_of_a_command_is_checked_field_by_field() {
+    let dir = folder();
+    let till =
+        |arguments: &[&str]| call(&[&["till", "--data", text(dir.path())], arguments].concat());
+    till(&["demo"]).json();
+    let refused = |input: &str| till(&["call", "open_shift", input]);
+    refused("not json").assert_failed(2, &["bad_request"]);
+    refused(r#"{"float":1}"#).assert_failed(2, &["requestId"]);
+    let id = uuid::Uuid::now_v7();
+    refused(&format!(r#"{{"requestId":"{id}","float":1,"flaot":2}}"#)).assert_failed(2, &["flaot"]);
+    refused(&format!(r#"{{"requestId":"{id}","float":"ten"}}"#)).assert_failed(2, &["bad_request"]);
+    refused(&format!(r#"{{"requestId":"{id}","float":-1}}"#)).assert_failed(1, &["message"]);
+    till(&["call", "product", r#"{"code":"NONE"}"#]).assert_failed(1, &["not_found"]);
+
+    let list = call(&["till", "call", "--list"]);
+    let names: Vec<Value> =
+        list.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(names.iter().any(|operation| operation["name"] == "checkout"));
+    for operation in &names {
+        assert!(!operation["types"].as_str().unwrap().is_empty(), "{operation}");
+    }
+}
+
+#[test]
+fn a_barcode_with_a_wrong_check_digit_is_told_with_the_right_one() {
+    let dir = folder();
+    let file = dir.path().join("products.csv");
+    std::fs::write(
+        &file,
+        "sku,name,price,barcode\nA,Apple,0.50,4006381333932\nB,Bread,2,4006381333931\n",
+    )
+    .unwrap();
+    let import =
+        call(&["till", "--data", text(dir.path()), "import", "products", text(&file)]).json();
+    assert_eq!(import["added"], 1);
+    assert_eq!(import["rejected"][0]["line"], 2);
+    let reason = import["rejected"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("check digit") && reason.contains('1'), "{reason}");
+}
+
+#[test]
+fn an_untidy_file_of_invoices_is_replayed_as_far_as_it_makes_sense() {
+    let dir = folder();
+    let file = dir.path().join("invoices.csv");
+    let mut content = b"\xEF\xBB\xBFInvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\r\n".to_vec();
+    for line in [
+        &b"1,A,\"Two\r\nlines\",2,2010-12-01 10:00,1.50,7,UK"[..],
+        b"1,a ,Caf\xe9,1,2010-12-01 10:00,1.50,7,UK",
+        b",A,no invoice,1,2010-12-01 10:00,1.50,7,UK",
+        b"2,A,zero,0,2010-12-01 10:00,1.50,7,UK",
+        b"2,A,disagrees,-1,2010-12-01 10:00,1.50,7,UK",
+        b"2,A,negative,1,2010-12-01 10:00,-1.50,7,UK",
+        b"2,A,fractions,1,2010-12-01 10:00,1.505,7,UK",
+        b"2,A,absurd,1,2010-12-01 10:00,99999999999999999999,7,UK",
+        b"2,A,not a number,1,2010-12-01 10:00,NaN,7,UK",
+        b"2,A,bad date,1,2010-13-01 10:00,1.50,7,UK",
+        b"2,A,short",
+        b"C3,A,returned,-1,2010-12-02 11:00,1.50,,UK",
+        b"4,A,?,-1,2010-12-02 12:00,0,,UK",
+    ] {
+        content.extend_from_slice(line);
+        content.extend_from_slice(b"\r\n");
+    }
+    std::fs::write(&file, content).unwrap();
+    let data = text(dir.path());
+    let summary = call(&["till", "--data", data, "replay", text(&file)]).json();
+    let lines: Vec<u64> = summary["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rejected| rejected["line"].as_u64().unwrap())
+        .collect();
+    assert_eq!(lines, [5, 6, 7, 8, 9, 10, 11, 12, 13], "{summary}");
+    let counts =
+        ["lines", "sales", "refunds", "adjustments"].map(|name| summary[name].as_u64().unwrap());
+    assert_eq!(counts, [13, 1, 1, 1]);
+    let total =
+        call(&["till", "--data", data, "report", "sales", "--format", "json"]).json()["total"]
+            .clone();
+    assert_eq!((&total["gross"], &total["refunds"]), (&json!(450), &json!(150)));
+
+    let columns = dir.path().join("columns.csv");
+    std::fs::write(&columns, "InvoiceNo,Quantity\n1,2\n").unwrap();
+    let missing = call(&["till", "--data", data, "replay", text(&columns)]);
+    missing.assert_failed(2, &["StockCode", "UnitPrice"]);
+    call(&["till", "--data", data, "replay", "/no/such.csv"]).assert_failed(2, &["/no/such.csv"]);
+}
+
+#[test]
+fn damage_is_status_5_with_file_and_line_and_can_be_read_around() {
+    let (_dir, store) = small_store();
+    let file = Path::new(&store).join("events/0000000001.jsonl");
+    let damaged = std::fs::read_to_string(&file).unwrap().replacen("product:7", "product:9", 1);
+    std::fs::write(&file, damaged).unwrap();
+    let verify = call(&["store", "verify", &store]);
+    verify.assert_failed(5, &["0000000001.jsonl:2"]);
+    let report: Value = serde_json::from_str(&verify.out).unwrap();
+    assert_eq!(
+        (&report["damage"][0]["line"], &report["damage"][0]["firstPosition"]),
+        (&json!(2), &json!(2))
+    );
+    let read = call(&["store", "read", &store]);
+    read.assert_failed(5, &["0000000001.jsonl:2"]);
+    assert_eq!(read.out.lines().count(), 1, "what comes before the damage is read");
+    let skipping = call(&["store", "read", &store, "--skip-damaged"]);
+    assert_eq!(positions(&skipping), [1, 3]);
+    assert!(skipping.err.contains("positions 2 to 2"), "{skipping:?}");
+    append(&store, br#"{"type":"A"}"#).assert_failed(5, &["backup"]);
+}
+
+#[test]
+fn a_torn_end_is_reported_by_verify_and_mended_by_the_next_writer() {
+    let (_dir, store) = small_store();
+    let file = Path::new(&store).join("events/0000000001.jsonl");
+    let mut content = std::fs::read(&file).unwrap();
+    let end = content.iter().rposition(|b| *b != b'\n').unwrap() + 2;
+    content[end..end + 15].copy_from_slice(b"{\"position\":4,\"");
+    std::fs::write(&file, content).unwrap();
+    std::fs::write(Path::new(&store).join("store.lock"), "").unwrap();
+    let verify = call(&["store", "verify", &store]).json();
+    assert_eq!(verify["torn"]["position"], 4);
+    let mended = append(&store, br#"{"type":"A"}"#);
+    assert_eq!(mended.json(), json!({"first": 4, "last": 4}));
+    assert!(mended.err.contains("torn"), "{mended:?}");
+    assert!(call(&["store", "verify", &store]).json().get("torn").is_none());
+}
+
+#[test]
+fn a_lock_held_too_long_is_status_4() {
+    let (_dir, store) = small_store();
+    let lock = std::fs::File::open(Path::new(&store).join("store.lock")).unwrap();
+    lock.lock().unwrap();
+    append(&store, br#"{"type":"A"}"#).assert_failed(4, &["try again"]);
+    lock.unlock().unwrap();
+    assert_eq!(append(&store, br#"{"type":"A"}"#).json()["first"], 4);
+}
+
+/// A small file system of its own, if this user may mount one.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn mount(bytes: usize) -> Option<Self> {
+        let dir = folder();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs", text(dir.path())])
+            .status();
+        mounted.is_ok_and(|status| status.success()).then(|| Self(dir))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn remount(&self, how: &str) {
+        let options = format!("remount,{how}");
+        assert!(
+            Command::new("mount")
+                .args(["-o", &options, text(self.0.path())])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_status_6_and_loses_nothing() {
+    let Some(disk) = SmallDisk::mount(3 * 1024 * 1024) else {
+        return eprintln!("skipped: only root may mount a small disk");
+    };
+    let path = disk.path("store");
+    let store = text(&path);
+    call(&["store", "create", store]);
+    let event = format!(r#"{{"type":"A","data":"{}"}}"#, "x".repeat(400_000));
+    let mut appended = 0;
+    let full = loop {
+        match append(store, event.as_bytes()) {
+            done if done.status == 0 => appended += 1,
+            failed => break failed,
+        }
+    };
+    full.assert_failed(6, &["space"]);
+    assert!(appended >= 2);
+    assert_eq!(positions(&call(&["store", "read", store])).len(), appended);
+    assert_eq!(call(&["store", "verify", store]).json()["head"], appended);
+    disk.remount("size=20m");
+    assert_eq!(
+        append(store, event.as_bytes()).json()["first"],
+        appended + 1,
+        "with room it goes on"
+    );
+}
+
+#[test]
+fn a_read_only_folder_is_read_but_not_written() {
+    let Some(disk) = SmallDisk::mount(4 * 1024 * 1024) else {
+        return eprintln!("skipped: only root may mount a small disk");
+    };
+    let path = disk.path("store");
+    let store = text(&path);
+    call(&["store", "create", store]);
+    append(store, br#"{"type":"A"}"#).json();
+    std::fs::remove_file(path.join("store.lock")).unwrap();
+    disk.remount("ro");
+    assert_eq!(positions(&call(&["store", "read", store])), [1]);
+    assert_eq!(call(&["store", "verify", store]).json()["events"], 1);
+    append(store, br#"{"type":"A"}"#).assert_failed(6, &["write"]);
+    let other = disk.path("other");
+    call(&["store", "create", text(&other)]).assert_failed(6, &["other"]);
+    disk.remount("rw");
+    assert_eq!(append(store, br#"{"type":"A"}"#).json()["first"], 2);
+}
+
+#[test]
+fn closing_the_output_early_is_no_error() {
+    let (_dir, store) = small_store();
+    let head = format!("{} store read {store} | head -n 1", tests::opossum().display());
+    let read = Command::new("bash").args(["-o", "pipefail", "-c", &head]).output().unwrap();
+    assert!(read.status.success() && read.stderr.is_empty(), "{read:?}");
+}
