@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::store::check_append;
 use crate::{
-    AppendOptions, Cursor, Event, EventRef, EventStore, Events, Query, ReadOptions, SequencedEvent,
-    StoreError, recording_time,
+    AppendOptions, Cursor, Event, EventRef, EventStore, Events, FoldCache, Query, ReadOptions,
+    SequencedEvent, StoreError, recording_time,
 };
 
 /// An [`EventStore`] that keeps its events in memory and finds them by looking at each.
@@ -20,12 +20,18 @@ pub struct MemoryStore {
     store_id: Uuid,
     events: Mutex<Vec<SequencedEvent>>,
     appended: Condvar,
+    folds: FoldCache,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        Self { store_id: Uuid::now_v7(), events: Mutex::default(), appended: Condvar::new() }
+        Self {
+            store_id: Uuid::now_v7(),
+            events: Mutex::default(),
+            appended: Condvar::new(),
+            folds: FoldCache::default(),
+        }
     }
 
     fn events(&self) -> MutexGuard<'_, Vec<SequencedEvent>> {
@@ -104,6 +110,10 @@ impl EventStore for MemoryStore {
 
     fn store_id(&self) -> Uuid {
         self.store_id
+    }
+
+    fn folds(&self) -> Option<&FoldCache> {
+        Some(&self.folds)
     }
 }
 
