@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use std::time::{Duration, Instant};
 
 use dcb::{
-    AppendOptions, Event, EventStore, Events, Query, ReadOptions, StoreError, recording_time,
+    AppendOptions, Event, EventStore, Events, FoldCache, Query, ReadOptions, StoreError,
+    recording_time,
 };
 use uuid::Uuid;
 
@@ -69,6 +70,8 @@ pub struct FileStore {
     /// Whether this process has appended since the ledger was last written.
     ledger_is_behind: Mutex<bool>,
     recovery: Mutex<Option<Recovery>>,
+    /// What decisions keep; cleared by a recovery and a failed write.
+    folds: FoldCache,
 }
 
 #[derive(Clone, Debug)]
@@ -139,6 +142,7 @@ impl FileStore {
             read_only: Mutex::new(read_only),
             ledger_is_behind: Mutex::new(false),
             recovery: Mutex::new(None),
+            folds: FoldCache::default(),
         };
         store.load()?;
         Ok(store)
@@ -231,6 +235,7 @@ impl FileStore {
         if let Some(dropped) = recovery::recover(scope, &mut log, known)? {
             *self.recovery.lock().unwrap_or_else(PoisonError::into_inner) = Some(dropped);
         }
+        self.folds.clear();
         self.note_damage(&log);
         Ok(())
     }
@@ -412,5 +417,9 @@ impl EventStore for FileStore {
 
     fn store_id(&self) -> Uuid {
         self.store_id
+    }
+
+    fn folds(&self) -> Option<&FoldCache> {
+        Some(&self.folds)
     }
 }

@@ -209,6 +209,7 @@ impl FileStore {
              store is opened again"
         );
         *self.read_only() = Some(ReadOnly::Poisoned(reason));
+        self.folds.clear();
         error
     }
 
