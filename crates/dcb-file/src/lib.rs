@@ -30,6 +30,7 @@
 //! and kept aside ([`FileStore::recovery`]), damage is told and left alone
 //! ([`FileStore::damage`], [`verify`]).
 
+mod admin;
 mod cursor;
 mod disk;
 mod index;
@@ -42,6 +43,7 @@ mod store;
 mod verify;
 mod watermark;
 
+pub use admin::{InvalidStoreName, delete_store, store_dir};
 pub use disk::{Access, Disk, DiskFile, SystemDisk};
 pub use log::Damage;
 pub use recovery::Recovery;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dcb::{AppendCondition, Event, EventStore, Query, ReadOptions, StoreError, Tag};
-use dcb_file::{Access, Disk, DiskFile, FileStore, Options, SystemDisk};
+use dcb_file::{Access, Disk, DiskFile, FileStore, Options, SystemDisk, store_dir};
 
 /// The file system of this machine, which counts what is done to it and can fail in a write.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,18 @@ impl Disk for CountingDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         SystemDisk.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        SystemDisk.remove_file(path)
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        SystemDisk.remove_dir(dir)
+    }
+
+    fn remove_tree(&self, dir: &Path) -> io::Result<()> {
+        SystemDisk.remove_tree(dir)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
@@ -234,6 +246,13 @@ fn tags_that_shared_an_index_file_are_told_apart() {
         let found = store.read(&query, ReadOptions::default()).unwrap();
         let positions: Vec<u64> = found.map(|event| event.unwrap().position).collect();
         assert_eq!(positions, [position], "{key}:{value}");
+    }
+}
+
+#[test]
+fn a_store_name_cannot_lead_out_of_the_root() {
+    for name in ["..", ".", "../other", "a/../../b", "/etc", "a\\b", ""] {
+        assert!(store_dir("root", name).is_err(), "{name:?}");
     }
 }
 
