@@ -31,6 +31,7 @@
 //! ([`FileStore::damage`], [`verify`]).
 
 mod admin;
+mod copy;
 mod cursor;
 mod disk;
 mod index;
@@ -39,11 +40,13 @@ mod log;
 mod meta;
 mod recovery;
 mod scan;
+mod staging;
 mod store;
 mod verify;
 mod watermark;
 
 pub use admin::{InvalidStoreName, delete_store, store_dir};
+pub use copy::{backup, restore};
 pub use disk::{Access, Disk, DiskFile, SystemDisk};
 pub use log::Damage;
 pub use recovery::Recovery;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::cursor::FileCursor;
 use crate::disk::{Access, Disk, DiskFile, SystemDisk};
 use crate::line::ChainHash;
-use crate::log::{Damage, Log};
+use crate::log::{Damage, End, Log};
 use crate::meta::{
     FORMAT, Ledger, Sealed, StoreFile, io_error, is_missing, read_sealed, write_sealed,
 };
@@ -107,7 +107,8 @@ impl FileStore {
         write_sealed(disk, &ledger_file, &ledger)?;
         // The store exists once this file does: it comes last.
         let created = recording_time();
-        let identity = StoreFile { format: FORMAT, store_id: Uuid::now_v7(), created };
+        let store_id = Uuid::now_v7();
+        let identity = StoreFile { format: FORMAT, store_id, created, restored_from: None };
         write_sealed(disk, &store_file, &identity)?;
         recovery::sync_names(disk, dir)?;
         drop(lock);
@@ -304,6 +305,15 @@ impl FileStore {
         let why = "the folder is write-protected; give this user the right to write there";
         let source = std::io::Error::new(std::io::ErrorKind::PermissionDenied, why);
         io_error("writing to", &self.dir, source)
+    }
+
+    /// The end of the log, with what other processes have appended; an error if it is damaged.
+    pub(crate) fn end(&self) -> Result<End, StoreError> {
+        self.follow()?;
+        match self.check_writable() {
+            Err(error @ StoreError::Damaged { .. }) => Err(error),
+            _ => Ok(self.log().end()),
+        }
     }
 
     /// Says why writes are refused, if they are.
