@@ -26,6 +26,18 @@ pub(crate) struct StoreFile {
     pub(crate) format: u32,
     pub(crate) store_id: Uuid,
     pub(crate) created: DateTime<Utc>,
+    /// What it was restored from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) restored_from: Option<RestoredFrom>,
+}
+
+/// The store whose events a restored one starts with, and up to where.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RestoredFrom {
+    pub(crate) store_id: Uuid,
+    pub(crate) head: u64,
+    pub(crate) hash: String,
 }
 
 /// `ledger.json`: written at clean close, when a segment is full, and around unsynced writing.
