@@ -40,6 +40,7 @@ mod log;
 mod meta;
 mod recovery;
 mod scan;
+mod segment;
 mod staging;
 mod store;
 mod verify;
@@ -47,7 +48,7 @@ mod watermark;
 
 pub use admin::{InvalidStoreName, delete_store, store_dir};
 pub use copy::{backup, restore};
-pub use disk::{Access, Disk, DiskFile, SystemDisk};
+pub use disk::{Access, Disk, DiskFile, Mapping, SystemDisk};
 pub use log::Damage;
 pub use recovery::Recovery;
 pub use store::{FileStore, Options};
