@@ -1,0 +1,4 @@
+//! One file for each store.
+
+pub(crate) mod ours;
+pub(crate) mod sqlite;
