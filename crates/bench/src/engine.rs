@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::Path;
 
+use crate::engines;
+
 /// Every failure ends the run with its message: a benchmark has nobody to recover for.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -25,14 +27,19 @@ pub(crate) enum Criteria<'a> {
     TypeAndTag(&'a str, &'a str),
 }
 
-impl Criteria<'_> {
-    pub(crate) fn matches(&self, draft: &Draft) -> bool {
-        let (event_type, tag) = match *self {
+impl<'a> Criteria<'a> {
+    /// The type and the tag that an event must have.
+    pub(crate) fn parts(self) -> (Option<&'a str>, Option<&'a str>) {
+        match self {
             Criteria::All => (None, None),
             Criteria::Type(event_type) => (Some(event_type), None),
             Criteria::Tag(tag) => (None, Some(tag)),
             Criteria::TypeAndTag(event_type, tag) => (Some(event_type), Some(tag)),
-        };
+        }
+    }
+
+    pub(crate) fn matches(self, draft: &Draft) -> bool {
+        let (event_type, tag) = self.parts();
         event_type.is_none_or(|wanted| wanted == draft.event_type)
             && tag.is_none_or(|wanted| draft.tags.iter().any(|tag| tag == wanted))
     }
@@ -65,9 +72,13 @@ pub(crate) trait Engine: Send + Sync {
 }
 
 /// The engines by the name of their column, in the order of the report.
-pub(crate) const ENGINES: [Entry; 2] = [
-    Entry { name: "ours", open: crate::engines::ours::open },
-    Entry { name: "sqlite", open: crate::engines::sqlite::open },
+pub(crate) const ENGINES: [Entry; 6] = [
+    Entry { name: "ours", open: engines::ours::open },
+    Entry { name: "tephra", open: engines::tephra::open },
+    Entry { name: "sqlite", open: engines::sqlite::open },
+    Entry { name: "umadb", open: engines::umadb::open },
+    Entry { name: "redb", open: engines::redb::open },
+    Entry { name: "fjall", open: engines::fjall::open },
 ];
 
 /// An engine and how to open its store in a folder, which is made if it is missing.

@@ -10,8 +10,7 @@
 //!
 //! Only ratios taken in one run count: the disk of a shared machine is twice as fast in the next
 //! minute. Every engine has its turn at every row in every round, one right after the other, who
-//! begins changes, and each figure is the median over the rounds. Where it may, the benchmark takes
-//! a higher priority: otherwise a wake-up after `fdatasync` waits for whoever keeps the machine busy. `_us` is the median time of an
+//! begins changes, and each figure is the median over the rounds. `_us` is the median time of an
 //! operation in microseconds, `_per_s` is events per second over a whole slice of time, pauses
 //! included.
 //!
@@ -100,8 +99,6 @@ fn engine_names() -> clap::builder::PossibleValuesParser {
 }
 
 fn main() -> ExitCode {
-    // Not allowed to everybody; the figures are only noisier without.
-    let _ = rustix::process::setpriority_process(None, -20);
     match own_stdout().and_then(|stdout| run(&Arguments::parse(), stdout)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -158,7 +158,7 @@ pub(crate) fn measure(
     Ok(match work {
         Work::Append(decision) => Some(append(decision, engine, corpus, slices.latency)?),
         Work::Conditional { threads } => Some(throughput(slices.throughput, threads, |_| {
-            let draft = new_draft(fresh());
+            let draft = fresh_draft();
             let mut after = 0;
             move || {
                 let [tag, _] = &draft.tags;
@@ -168,7 +168,7 @@ pub(crate) fn measure(
             }
         })?),
         Work::Batch { events } => {
-            let batch: Vec<Draft> = (0..events).map(|_| new_draft(fresh() % 1000)).collect();
+            let batch: Vec<Draft> = (0..events).map(|_| known_draft()).collect();
             Some(throughput(slices.throughput, 1, |_| {
                 let batch = &batch;
                 move || engine.append(batch, None).map(|_| batch.len() as u64)
@@ -237,38 +237,28 @@ impl Expected {
 fn append(decision: Decision, engine: &dyn Engine, corpus: Corpus, slice: Duration) -> Result<f64> {
     let one = std::slice::from_ref::<Draft>;
     match decision {
-        Decision::Nothing => latency_us(
-            slice,
-            || new_draft(fresh() % 1000),
-            |draft| engine.append(one(&draft), None).map(drop),
-        ),
+        Decision::Nothing => {
+            latency_us(slice, known_draft, |draft| engine.append(one(&draft), None).map(drop))
+        }
         Decision::Unchanged => {
             let mut last = engine.read(Criteria::All, Extent::Last, &mut Tally::default())?;
-            latency_us(
-                slice,
-                || new_draft(fresh() % 1000),
-                |draft| {
-                    let [tag, _] = &draft.tags;
-                    let condition = Condition { fail_if: Criteria::Tag(tag), after: last };
-                    last = engine.append(one(&draft), Some(condition))?;
-                    Ok(())
-                },
-            )
-        }
-        Decision::Unique => latency_us(
-            slice,
-            || new_draft(1000 + fresh()),
-            |draft| {
+            latency_us(slice, known_draft, |draft| {
                 let [tag, _] = &draft.tags;
-                let condition = Condition { fail_if: Criteria::Tag(tag), after: 0 };
-                engine.append(one(&draft), Some(condition)).map(drop)
-            },
-        ),
+                let condition = Condition { fail_if: Criteria::Tag(tag), after: last };
+                last = engine.append(one(&draft), Some(condition))?;
+                Ok(())
+            })
+        }
+        Decision::Unique => latency_us(slice, fresh_draft, |draft| {
+            let [tag, _] = &draft.tags;
+            let condition = Condition { fail_if: Criteria::Tag(tag), after: 0 };
+            engine.append(one(&draft), Some(condition)).map(drop)
+        }),
         Decision::ReadFirst => latency_us(
             slice,
             || {
                 let wanted = Wanted::of(Selection::Entity, corpus, Turn::Writers);
-                let mut draft = new_draft(fresh());
+                let mut draft = fresh_draft();
                 draft.tags[0].clone_from(&wanted.tag);
                 (wanted, draft)
             },
@@ -291,6 +281,16 @@ fn read(engine: &dyn Engine, criteria: Criteria<'_>, extent: Extent) -> Result<u
         return Err("a read found nothing".into());
     }
     Ok(tally.events)
+}
+
+/// An event whose tag about a thousandth of all appended events have.
+fn known_draft() -> Draft {
+    new_draft(fresh() % 1000)
+}
+
+/// An event whose tag no other event has.
+fn fresh_draft() -> Draft {
+    new_draft(1000 + fresh())
 }
 
 /// An event of an entity that the corpus does not have.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::engine::{Condition, Criteria, Draft, Engine, Extent, Result, Tally};
 
@@ -20,28 +20,22 @@ const SCHEMA: &str = "
         tag TEXT NOT NULL, position INTEGER NOT NULL, type TEXT NOT NULL,
         PRIMARY KEY (tag, position)) WITHOUT ROWID;";
 
-/// One connection writes, the other reads meanwhile: in WAL mode neither waits for the other.
-struct Sqlite {
-    writer: Mutex<Connection>,
-    reader: Mutex<Connection>,
-}
+/// One connection for everything. A second one for reads would not wait for commits, but would drop
+/// its cache and its mapping after each of them, which here costs far more than it gains.
+struct Sqlite(Mutex<Connection>);
 
 pub(crate) fn open(dir: &Path) -> Result<Box<dyn Engine>> {
     std::fs::create_dir_all(dir)?;
-    let connect = || -> Result<Mutex<Connection>> {
-        let connection = Connection::open(dir.join("events.sqlite"))?;
-        connection.execute_batch(SCHEMA)?;
-        connection.set_prepared_statement_cache_capacity(32);
-        Ok(Mutex::new(connection))
-    };
-    Ok(Box::new(Sqlite { writer: connect()?, reader: connect()? }))
+    let connection = Connection::open(dir.join("events.sqlite"))?;
+    connection.execute_batch(SCHEMA)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(Box::new(Sqlite(Mutex::new(connection))))
 }
 
 impl Engine for Sqlite {
     fn append(&self, drafts: &[Draft], condition: Option<Condition<'_>>) -> Result<u64> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction =
-            writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(Condition { fail_if, after }) = condition {
             let (from, bound) = source(fail_if);
             let sql = format!("SELECT position FROM {from} AND position > ?3 LIMIT 1");
@@ -71,9 +65,9 @@ impl Engine for Sqlite {
     }
 
     fn read(&self, criteria: Criteria<'_>, extent: Extent, tally: &mut Tally) -> Result<u64> {
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // One transaction, so that the head and the events are of one moment.
-        let transaction = reader.transaction()?;
+        let transaction = connection.transaction()?;
         let head: Option<i64> = transaction
             .prepare_cached("SELECT max(position) FROM event")?
             .query_row([], |row| row.get(0))?;
@@ -106,14 +100,12 @@ impl Engine for Sqlite {
 
 /// The table and the filter that answer some criteria, and the filter's two values (`?1` and `?2`).
 fn source<'a>(criteria: Criteria<'a>) -> (&'static str, (Option<&'a str>, Option<&'a str>)) {
-    match criteria {
-        Criteria::All => ("event WHERE ?1 IS NULL AND ?2 IS NULL", (None, None)),
-        Criteria::Type(event_type) => {
-            ("event WHERE type = ?1 AND ?2 IS NULL", (Some(event_type), None))
-        }
-        Criteria::Tag(tag) => ("tag WHERE tag = ?1 AND ?2 IS NULL", (Some(tag), None)),
-        Criteria::TypeAndTag(event_type, tag) => {
-            ("tag WHERE tag = ?1 AND type = ?2", (Some(tag), Some(event_type)))
-        }
-    }
+    let parts = criteria.parts();
+    let filter = match parts {
+        (None, None) => "event WHERE ?1 IS NULL AND ?2 IS NULL",
+        (Some(_), None) => "event WHERE type = ?1 AND ?2 IS NULL",
+        (None, Some(_)) => "tag WHERE tag = ?2 AND ?1 IS NULL",
+        (Some(_), Some(_)) => "tag WHERE tag = ?2 AND type = ?1",
+    };
+    (filter, parts)
 }
