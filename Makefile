@@ -39,6 +39,7 @@ test: tools test-packages lint tests/browser/node_modules ## Check format and li
 	$(NPM) --prefix ui test
 	$(NPM) --prefix tests/browser test
 
+# The benchmark is left out of what is tested: it builds five other stores, some of them in C.
 lint: tools test-packages $(UI_BUILT) ## Check format, types and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --exclude bench --all-targets --all-features --quiet -- --deny warnings

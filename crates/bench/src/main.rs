@@ -6,24 +6,14 @@
 //! cargo run --release -p bench -- --quick --only tag_100_us,append_1_us --engines ours,floor
 //! ```
 //!
+//! `docs/benchmarks.md` tells how it measures and what is held fair. It runs on Unix.
+//!
 //! # How to read it
 //!
 //! Only ratios taken in one run count: the disk of a shared machine is twice as fast in the next
-//! minute. Every engine has its turn at every row in every round, one right after the other, who
-//! begins changes, and each figure is the median over the rounds. `_us` is the median time of an
-//! operation in microseconds, `_per_s` is events per second over a whole slice of time, pauses
-//! included.
-//!
-//! - **The floor** is one write of 256 bytes for each event and one `fdatasync` for each commit to
-//!   a file that is already there; with several threads it commits in groups. What reads, opens and
-//!   takes space has no floor.
-//! - **Durable** means for everybody that `fdatasync` (or more) has returned.
-//! - **Every read** yields position, type, tags and data, and each byte is added up. Before the
-//!   rounds every engine's reads are compared with what was written; one that answers wrongly ends
-//!   the run.
-//! - **Making the event** (ids, checks, encoding) belongs to an append, for every engine.
-//! - **A bar is met** when ours is within it and at most 5 % behind the best peer.
-//!   `bytes_per_event` has none: readable lines with hashes take what they take.
+//! minute. `_us` is the median time of an operation in microseconds, `_per_s` events per second over
+//! a whole slice of time, pauses included; each figure is the median over the rounds, and `×` is the
+//! ratio to the floor. A bar is met when ours is within it and at most 5 % behind the best peer.
 //!
 //! | row | what is done |
 //! |---|---|
@@ -40,10 +30,6 @@
 //! | `read_all_per_s` | every event |
 //! | `open_ms`, `rss_after_open_mb` | open after a clean close, in a fresh process, and the memory that takes |
 //! | `bytes_per_event` | disk space after a clean close |
-//!
-//! # What is deliberately absent
-//!
-//! Cold caches: what is measured fits into memory. Servers: every peer runs in this process.
 
 mod corpus;
 mod engine;

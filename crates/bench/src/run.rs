@@ -21,6 +21,9 @@ pub(crate) const FLOOR: &str = "floor";
 /// How many events a commit has while a store is filled.
 const FILL_COMMIT: usize = 5000;
 
+/// A store that took longer to open is not opened again.
+const SLOW_TO_OPEN: Duration = Duration::from_secs(1);
+
 /// What is to be run.
 pub(crate) struct Plan {
     pub(crate) engines: Vec<Entry>,
@@ -29,7 +32,7 @@ pub(crate) struct Plan {
     pub(crate) slices: Slices,
     pub(crate) most_rounds: usize,
     /// No round is begun that would end later than this after the begin of the run, except the
-    /// first three.
+    /// first.
     pub(crate) budget: Duration,
     /// Where the stores are made, on the disk to be measured.
     pub(crate) dir: PathBuf,
@@ -87,7 +90,8 @@ impl Plan {
 
         let mut rounds = 0;
         let mut longest = Duration::ZERO;
-        while rounds < self.most_rounds && (rounds < 3 || begin.elapsed() + longest < self.budget) {
+        while rounds < self.most_rounds && (rounds == 0 || begin.elapsed() + longest < self.budget)
+        {
             let round = Instant::now();
             self.round(rounds, corpus, &subjects, &mut samples)?;
             longest = longest.max(round.elapsed());
@@ -129,7 +133,8 @@ impl Plan {
         })
     }
 
-    /// The rows about a closed store: disk space, and opening it three times in a fresh process.
+    /// The rows about a closed store: disk space, and opening it in a fresh process, three times
+    /// unless it is slow.
     fn measure_closed(&self, corpus: Corpus, folder: &Path, samples: &mut Samples) -> Result<()> {
         let row = |wanted: fn(&Work) -> bool| self.rows.iter().find(|row| wanted(&row.work));
         if let Some(row) = row(|work| matches!(work, Work::Space)) {
@@ -143,8 +148,12 @@ impl Plan {
         if open.is_none() && memory.is_none() {
             return Ok(());
         }
-        for _ in 0..3 {
-            for Entry { name, .. } in &self.engines {
+        for Entry { name, .. } in &self.engines {
+            let begin = Instant::now();
+            for turn in 0..3 {
+                if turn > 0 && begin.elapsed() > SLOW_TO_OPEN {
+                    break;
+                }
                 let opened = Opened::in_child(name, &folder.join(name))?;
                 if let Some(row) = open {
                     samples.add(row, name, Some(opened.ms));

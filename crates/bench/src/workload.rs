@@ -216,7 +216,8 @@ impl Expected {
         Self { events: corpus.events, reads }
     }
 
-    /// The error tells the first read that yields anything else.
+    /// The error tells the first read that yields anything else, or the condition that let an event
+    /// pass.
     pub(crate) fn check(&self, engine: &dyn Engine) -> Result<()> {
         for (wanted, extent, expected) in &self.reads {
             let mut read = Tally::default();
@@ -228,6 +229,12 @@ impl Expected {
                      not {expected:?} at head {events}"
                 )
                 .into());
+            }
+            let broken = Condition { fail_if: wanted.criteria(), after: 0 };
+            if engine.append(&[fresh_draft()], Some(broken)).is_ok() {
+                return Err(
+                    format!("a condition on {:?} let an event pass", wanted.selection).into()
+                );
             }
         }
         Ok(())

@@ -9,6 +9,8 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 use crate::engine::{Condition, Criteria, Draft, Engine, Extent, Result, Tally};
 use crate::engines::rows;
 
+const CACHE_BYTES: u64 = 256 << 20;
+
 struct Fjall {
     database: Database,
     events: Keyspace,
@@ -19,7 +21,7 @@ struct Fjall {
 }
 
 pub(crate) fn open(dir: &Path) -> Result<Box<dyn Engine>> {
-    let database = Database::builder(dir).open()?;
+    let database = Database::builder(dir).cache_size(CACHE_BYTES).open()?;
     let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
     let (events, tags, types) = (keyspace("events")?, keyspace("tags")?, keyspace("types")?);
     let last = last_position(&database.snapshot(), &events)?;

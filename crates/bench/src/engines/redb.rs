@@ -36,10 +36,10 @@ impl Engine for Redb {
             let mut tags = transaction.open_table(TAGS)?;
             let mut types = transaction.open_table(TYPES)?;
             position = last_position(&events)?;
-            if let Some(Condition { fail_if, after }) = condition {
-                if let Some(conflict) = positions(fail_if, &events, &tags, &types, after)?.next() {
-                    return Err(format!("the condition failed at position {}", conflict?).into());
-                }
+            if let Some(Condition { fail_if, after }) = condition
+                && let Some(conflict) = positions(fail_if, &events, &tags, &types, after)?.next()
+            {
+                return Err(format!("the condition failed at position {}", conflict?).into());
             }
             for draft in drafts {
                 position += 1;
