@@ -235,7 +235,8 @@ impl Mapping for SystemMapping {
     }
 
     fn will_need(&self, range: Range<u64>) {
-        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end)) else {
+        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end))
+        else {
             return;
         };
         // It is only a hint.

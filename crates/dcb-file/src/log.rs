@@ -8,12 +8,17 @@ use chrono::{DateTime, Utc};
 use dcb::StoreError;
 use serde::Serialize;
 
+use crate::archive;
 use crate::disk::{Access, Disk};
 use crate::index::{Place, Search};
 use crate::line::{ChainHash, CommitMark};
 use crate::meta::{io_error, is_missing};
 use crate::scan::{LineReader, is_padding};
 use crate::segment::{BAD_LINE, Segment, SegmentFile, parse, place_of};
+
+/// The end of the log that is read and checked whenever a store is opened, whatever index files know
+/// of it; rounded down to whole segments. It takes some milliseconds.
+const REREAD_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A stretch of the log that is not what was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -127,7 +132,7 @@ impl Log {
 
     /// The path of the segment that starts at a position.
     pub(crate) fn segment_path(&self, first: u64) -> PathBuf {
-        self.dir.join(segment_name(first))
+        self.dir.join(format!("{first:010}.jsonl"))
     }
 
     /// The path of the index of the segment that starts at a position.
@@ -164,7 +169,13 @@ impl Log {
         loop {
             if segment < self.segments.len() {
                 match self.read_segment(disk, segment, until, indexed) {
-                    Ok(None) => segment += 1,
+                    Ok(None) => {
+                        segment += 1;
+                        // It is full, so somebody has written its index, or is about to.
+                        if segment < self.segments.len() {
+                            self.release(disk, segment - 1, indexed);
+                        }
+                    }
                     // Of a commit that was read in part nothing stays.
                     stopped => {
                         self.forget_above_head(segment);
@@ -184,8 +195,9 @@ impl Log {
                 if segment == self.segments.len() {
                     return Ok(None);
                 }
-                // It is full, so somebody has written its index, or is about to.
-                self.release(disk, segment.saturating_sub(1), indexed);
+                if let Some(full) = segment.checked_sub(1) {
+                    self.release(disk, full, indexed);
+                }
             }
         }
     }
@@ -217,13 +229,25 @@ impl Log {
         let mut firsts: Vec<u64> = names
             .iter()
             .filter_map(|name| {
-                let first = name.strip_suffix(".jsonl")?.parse().ok()?;
-                (segment_name(first) == *name && first > after).then_some(first)
+                let plain = name.strip_suffix(".jsonl");
+                let stem = plain.or_else(|| name.strip_suffix(archive::EXTENSION))?;
+                let first = stem.parse().ok()?;
+                (format!("{first:010}") == stem && first > after).then_some(first)
             })
             .collect();
         firsts.sort_unstable();
+        firsts.dedup();
         for first in firsts {
             self.open_segment(disk, first)?;
+        }
+        // What damage there is, is most likely where was written last.
+        let mut size = 0;
+        for segment in self.segments.iter_mut().rev() {
+            size += segment.file.size().map_err(|error| segment.file.error("reading", error))?;
+            if size > REREAD_BYTES {
+                break;
+            }
+            segment.is_reread = true;
         }
         Ok(())
     }
@@ -234,7 +258,11 @@ impl Log {
     }
 
     /// Makes the file of a new segment, without taking it in.
-    pub(crate) fn create_segment(&self, disk: &dyn Disk, first: u64) -> Result<LastSegment, StoreError> {
+    pub(crate) fn create_segment(
+        &self,
+        disk: &dyn Disk,
+        first: u64,
+    ) -> Result<LastSegment, StoreError> {
         let path = self.segment_path(first);
         let file = disk.open(&path, Access::Create);
         let file = file.map_err(|error| io_error("creating", &path, error))?;
@@ -245,11 +273,10 @@ impl Log {
     fn open_segment(&mut self, disk: &dyn Disk, first: u64) -> Result<(), StoreError> {
         let path = self.segment_path(first);
         // What cannot be written, because the folder is protected, can still be read.
-        let file = disk
-            .open(&path, Access::Write)
+        let (path, file) = archive::open(disk, &path, Access::Write)
             .or_else(|error| {
                 self.protected = true;
-                disk.open(&path, Access::Read).map_err(|_| error)
+                archive::open(disk, &path, Access::Read).map_err(|_| error)
             })
             .map_err(|error| io_error("opening", &path, error))?;
         let file = Arc::new(SegmentFile::new(path, file, self.segment_bytes));
@@ -286,7 +313,8 @@ impl Log {
                     reason,
                 }));
             }
-            if let Some(covered) = segment.adopt(disk, &index_path, until.min(indexed)) {
+            let indexed = if segment.is_reread { 0 } else { until.min(indexed) };
+            if let Some(covered) = segment.adopt(disk, &index_path, indexed) {
                 (self.head, self.hash) = (covered.head, covered.hash);
                 self.last_time = self.last_time.max(covered.last_time);
             }
@@ -381,7 +409,13 @@ impl Log {
     }
 
     /// What cannot be read from an offset of a segment on.
-    pub(crate) fn damage_at(&self, segment: usize, at: u64, positions: (u64, u64), reason: &str) -> Damage {
+    pub(crate) fn damage_at(
+        &self,
+        segment: usize,
+        at: u64,
+        positions: (u64, u64),
+        reason: &str,
+    ) -> Damage {
         match self.segments.get(segment) {
             Some(segment) => segment.file.damage(at, positions, reason),
             None => Damage {
@@ -546,8 +580,4 @@ impl Log {
             .map_err(|error| io_error("creating", &self.indices, error))?;
         segment.write_index(disk, &self.index_path(segment.first))
     }
-}
-
-fn segment_name(first: u64) -> String {
-    format!("{first:010}.jsonl")
 }

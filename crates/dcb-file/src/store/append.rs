@@ -212,7 +212,8 @@ impl FileStore {
         };
         for request in requests {
             if let Some((search, after)) = &request.condition
-                && let Some(conflict) = self.log().first_match(search, after.saturating_add(1), u64::MAX)
+                && let Some(conflict) =
+                    self.log().first_match(search, after.saturating_add(1), u64::MAX)
             {
                 answers.push(Err(StoreError::ConditionFailed { conflict }));
                 continue;
@@ -233,10 +234,14 @@ impl FileStore {
             };
             let (first, base) = (group.context.next, segment.end);
             let mut log = self.log_mut();
-            request.encoded.commit(&mut group.context, &mut group.bytes, |position, at, name, tags| {
-                let (offset, end) = (base + at.start as u64, base + at.end as u64);
-                log.stage(name, tags.iter(), Place { offset, end, position });
-            });
+            request.encoded.commit(
+                &mut group.context,
+                &mut group.bytes,
+                |position, at, name, tags| {
+                    let (offset, end) = (base + at.start as u64, base + at.end as u64);
+                    log.stage(name, tags.iter(), Place { offset, end, position });
+                },
+            );
             answers.push(Ok(first..=group.context.next - 1));
         }
         self.write_and_publish(&group, &mark)
@@ -251,13 +256,8 @@ impl FileStore {
         let (head, segment) = (next - 1, LastSegment { end: new_end, ..segment.clone() });
         // The group is durable. If readers cannot be told, the next writer finds it all the same.
         let (first, end) = (segment.first, segment.end);
-        let _ = self.write_watermark(&Watermark {
-            head,
-            segment: first,
-            end,
-            writing: false,
-            ..*mark
-        });
+        let _ =
+            self.write_watermark(&Watermark { head, segment: first, end, writing: false, ..*mark });
         self.log_mut().publish(&End { head, hash, last_time, segment: Some(segment) });
         self.ledger_is_behind.store(true, Ordering::Release);
         Ok(())
