@@ -38,6 +38,7 @@ mod index;
 mod line;
 mod log;
 mod meta;
+pub mod opossum;
 mod recovery;
 mod scan;
 mod staging;
