@@ -97,6 +97,7 @@
 
 mod decision;
 mod event;
+mod maintenance;
 mod memory;
 mod projection;
 mod query;
@@ -122,6 +123,7 @@ pub use event::{
     Event, EventBuilder, EventRef, InvalidEvent, Json, Metadata, MetadataRef, SequencedEvent, Tags,
     recording_time,
 };
+pub use maintenance::{Maintenance, TAGS_ADDED, TagsAdded, missing_tags};
 pub use memory::MemoryStore;
 pub use projection::{Followed, Projection};
 pub use query::{InvalidQuery, Query, QueryItem};
