@@ -117,8 +117,9 @@ fn copy_segments(
             disk.remove_file(&path).map_err(|error| io_error("removing", &path, error))?;
         }
     }
-    let name = last.path.file_name().unwrap_or_default();
-    copy_bytes(disk, &*last.file, last.end, &last.path, &to.join(name))
+    let path = &last.file.path;
+    let name = path.file_name().unwrap_or_default();
+    copy_bytes(disk, &**last.file, last.end, path, &to.join(name))
 }
 
 fn copy_file(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), StoreError> {

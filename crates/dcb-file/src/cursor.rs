@@ -1,43 +1,49 @@
 //! A read under way.
 
-use std::sync::{PoisonError, RwLock};
+use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use dcb::{Cursor, EventRef, Query, ReadOptions, StoreError};
 
-use crate::index::{Matches, Place};
+use crate::index::{Place, Search};
 use crate::line::{Line, Unescaped};
-use crate::log::{Damage, Log, Segment};
-use crate::meta::io_error;
+use crate::log::{Damage, Log};
+use crate::scan::is_padding;
+use crate::segment::{BAD_LINE, SegmentFile};
 
-/// The most matches that are looked up at once.
-const BLOCK: usize = 1024;
+/// How many matches are looked up at first, for reads that want little, and at most.
+const BLOCK: Range<usize> = 16..1024;
 /// The most bytes that are read at once.
 const WINDOW_BYTES: u64 = 256 * 1024;
 /// Lines no farther apart than this are read together.
 const GAP_BYTES: u64 = 4 * 1024;
+/// A look at a mapped line that takes longer than this waited for the disk.
+const FROM_MEMORY: Duration = Duration::from_micros(30);
 
-/// Yields the events of a read. It takes the log's lock only to look up the next block of matches
-/// and to read the next window of bytes, so that a slow reader holds up nobody.
+/// Yields the events of a read. It takes the log's lock only to look up the next block of matches,
+/// so that a slow reader holds up nobody.
 pub(crate) struct FileCursor<'s> {
     log: &'s RwLock<Log>,
-    query: Query,
+    search: Search,
     backwards: bool,
-    /// The positions still to be looked at: from the first to the last, both included.
+    /// The positions that are asked for, both included.
+    bounds: (u64, u64),
+    /// Those in which the next block is looked for.
     low: u64,
     high: u64,
     left: u64,
+    /// Whether lines that cannot be read are left out.
     skip_damage: bool,
-    /// The segment that is being searched and the search in it.
-    segment: usize,
-    matches: Option<Matches>,
-    started: bool,
+    /// The first position that was neither yielded nor known not to match.
+    passed: u64,
+    damage: Vec<Damage>,
+    /// Matches in one file, and how many of them were yielded.
     block: Vec<Place>,
-    /// How many of `block` were yielded.
     yielded: usize,
     block_size: usize,
-    /// Bytes of the segment's file, and where they start.
-    window: Vec<u8>,
-    window_start: u64,
+    file: Option<Arc<SegmentFile>>,
+    window: Window,
     unescaped: Unescaped,
 }
 
@@ -56,163 +62,202 @@ impl<'s> FileCursor<'s> {
         let left = options.limit.unwrap_or(u64::MAX);
         Self {
             log,
-            query: query.clone(),
+            search: Search::new(query),
             backwards: options.backwards,
+            bounds: (low, high),
             low,
             high,
             left,
             skip_damage,
-            segment: 0,
-            matches: None,
-            started: false,
+            passed: if options.backwards { high } else { low },
+            damage: Vec::new(),
             block: Vec::new(),
             yielded: 0,
-            block_size: usize::try_from(left.min(16)).unwrap_or(16),
-            window: Vec::new(),
-            window_start: 0,
+            block_size: usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK.start),
+            file: None,
+            window: Window::default(),
             unescaped: Unescaped::default(),
         }
     }
 
     /// Looks up the next block of matches; false if there are none left.
-    fn next_block(&mut self, log: &Log) -> bool {
+    fn next_block(&mut self) -> bool {
         self.block.clear();
         self.yielded = 0;
-        if self.low > self.high {
-            return false;
-        }
-        loop {
-            if self.matches.is_none() && !self.next_segment(log) {
-                return false;
+        let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
+        while self.low <= self.high {
+            let segments = log.segments_between(self.low, self.high);
+            let segment = if self.backwards { segments.last() } else { segments.first() };
+            let Some(segment) = segment else { break };
+            let mut parts = segment.parts(&mut |damage| log.note_damage(damage));
+            if self.backwards {
+                parts.reverse();
             }
-            let (Some(matches), Some(segment)) =
-                (self.matches.as_mut(), log.segments.get(self.segment))
-            else {
-                return false;
-            };
-            segment.index.collect(matches, self.block_size, &mut self.block);
+            let positions = (self.low, self.high);
+            for part in parts {
+                let (search, size) = (&self.search, self.block_size);
+                part.find(search, positions, self.backwards, size, &mut self.block);
+            }
+            // Where the next block goes on: behind this one or, if there was none, this segment.
+            let last = self.block.last().map(|place| place.position);
+            match (self.backwards, last) {
+                (false, Some(last)) => self.low = last + 1,
+                (true, Some(last)) => self.high = last.saturating_sub(1),
+                (false, None) => match segments.get(1) {
+                    Some(next) => self.low = next.first,
+                    None => self.low = self.high + 1,
+                },
+                (true, None) => self.high = segment.first.saturating_sub(1),
+            }
             if !self.block.is_empty() {
-                // The first block is small, for reads that want little; then they grow.
-                self.block_size = (self.block_size * 4).min(BLOCK);
-                return true;
+                self.file = Some(Arc::clone(&segment.file));
+                self.window.bytes.clear();
+                break;
             }
-            self.matches = None;
+            if self.high == 0 {
+                break;
+            }
+        }
+        // The next block is larger: who reads on wants much.
+        self.block_size = (self.block_size * 4).min(BLOCK.end);
+        self.damage = log.damage().clone();
+        drop(log);
+        self.announce();
+        !self.block.is_empty()
+    }
+
+    /// If the first line of a block has to come from the disk, so have the others: asked for all at
+    /// once, they come together instead of one after the other.
+    fn announce(&self) {
+        let (Some(first), Some(file)) = (self.block.first(), &self.file) else { return };
+        if self.block.len() < 4 {
+            return;
+        }
+        let Some(mapping) = file.mapping() else { return };
+        let started = Instant::now();
+        let touched = mapping.bytes(first.offset..first.offset + 1);
+        std::hint::black_box(touched.and_then(|bytes| bytes.first().copied()));
+        if started.elapsed() > FROM_MEMORY {
+            for place in &self.block {
+                mapping.will_need(place.offset..place.end);
+            }
         }
     }
 
-    /// Goes to the next segment that reaches into the range, in the direction of the read.
-    fn next_segment(&mut self, log: &Log) -> bool {
-        let inside = |segment: &Segment, position| segment.first <= position;
-        let next = match (self.started, self.backwards) {
-            (false, false) => log.segments.partition_point(|s| inside(s, self.low)).checked_sub(1),
-            (false, true) => log.segments.partition_point(|s| inside(s, self.high)).checked_sub(1),
-            (true, false) => Some(self.segment + 1),
-            (true, true) => self.segment.checked_sub(1),
-        };
-        // A range that begins before the first segment begins in it.
-        let next = match (next, self.started, self.backwards) {
-            (None, false, false) => 0,
-            (None, ..) => return false,
-            (Some(next), ..) => next,
-        };
-        self.started = true;
-        let Some(segment) = log.segments.get(next) else { return false };
-        let range = (
-            segment.index.slot_from(self.low),
-            segment.index.slot_from(self.high.saturating_add(1)),
-        );
-        self.segment = next;
-        self.window.clear();
-        self.matches = Some(segment.index.matches(&self.query, range, self.backwards));
-        true
+    /// Goes to the next line that is to be yielded, and has its bytes at hand.
+    fn advance(&mut self) -> Result<Option<Place>, StoreError> {
+        while self.left > 0 {
+            if self.yielded >= self.block.len() && !self.next_block() {
+                self.left = 0;
+                let (low, high) = self.bounds;
+                let end = if self.backwards { low } else { high };
+                return self.damage_up_to(end).map_or(Ok(None), |damage| Err(damage.into()));
+            }
+            let Some(place) = self.block.get(self.yielded).copied() else { break };
+            if let Some(damage) = self.damage_up_to(place.position) {
+                let error = damage.into();
+                self.left = 0;
+                return Err(error);
+            }
+            self.load(place)?;
+            self.yielded += 1;
+            self.passed = match self.backwards {
+                false => place.position + 1,
+                true => place.position - 1,
+            };
+            if self.skip_damage
+                && let Some(file) = &self.file
+                && line_at(file, &self.window, place).is_none()
+            {
+                note_damage(self.log, file, place);
+                continue;
+            }
+            self.left -= 1;
+            return Ok(Some(place));
+        }
+        Ok(None)
     }
 
-    /// Makes sure that the bytes of a line are in the window.
-    fn load(&mut self, log: &Log, place: Place) -> Result<(), StoreError> {
-        let end = place.offset + u64::from(place.len);
-        let window_end = self.window_start + self.window.len() as u64;
-        if !self.window.is_empty() && place.offset >= self.window_start && end <= window_end {
+    /// Makes sure that the bytes of a line can be had: mapped, or read.
+    fn load(&mut self, place: Place) -> Result<(), StoreError> {
+        let Some(file) = self.file.as_ref() else { return Ok(()) };
+        if bytes_at(file, &self.window, place).is_some() {
             return Ok(());
         }
         // With the line come those that follow it in this block and lie close to it.
-        let (mut low, mut high) = (place.offset, end);
+        let (mut low, mut high) = (place.offset, place.end);
         for next in self.block.iter().skip(self.yielded) {
-            let next_end = next.offset + u64::from(next.len);
-            let near = next.offset < high + GAP_BYTES && next_end + GAP_BYTES > low;
-            let (new_low, new_high) = (low.min(next.offset), high.max(next_end));
+            let near = next.offset < high + GAP_BYTES && next.end + GAP_BYTES > low;
+            let (new_low, new_high) = (low.min(next.offset), high.max(next.end));
             if !near || new_high - new_low > WINDOW_BYTES {
                 break;
             }
             (low, high) = (new_low, new_high);
         }
-        let Some(segment) = log.segments.get(self.segment) else { return Ok(()) };
-        self.window.resize(usize::try_from(high - low).unwrap_or(0), 0);
-        self.window_start = low;
-        let got = segment
-            .file
-            .read_at(low, &mut self.window)
-            .map_err(|error| io_error("reading", &segment.path, error))?;
-        self.window.truncate(got);
+        let Window { bytes, start } = &mut self.window;
+        bytes.resize(usize::try_from(high - low).unwrap_or(0), 0);
+        *start = low;
+        let got = file.read_at(low, bytes).map_err(|error| file.error("reading", error))?;
+        bytes.truncate(got);
         Ok(())
     }
 
-    /// The first damage between what was yielded and `position`, in the direction of the read.
-    fn damage_before<'l>(&self, log: &'l Log, position: u64) -> Option<&'l Damage> {
-        if self.skip_damage || log.damage.is_empty() {
+    /// The first damage between what the read has passed and a position.
+    fn damage_up_to(&self, position: u64) -> Option<&Damage> {
+        if self.skip_damage {
             return None;
         }
         let (from, to) = match self.backwards {
-            false => (self.low, position),
-            true => (position, self.high),
+            false => (self.passed, position),
+            true => (position, self.passed),
         };
-        log.damage.iter().find(|d| d.first_position <= to && d.last_position >= from)
+        let touches = |d: &&Damage| d.first_position <= to && d.last_position >= from;
+        self.damage.iter().find(touches).filter(|_| from <= to)
     }
 }
 
 impl Cursor for FileCursor<'_> {
     fn next(&mut self) -> Result<Option<EventRef<'_>>, StoreError> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        let lock = self.log;
-        let log = lock.read().unwrap_or_else(PoisonError::into_inner);
-        if self.yielded >= self.block.len() && !self.next_block(&log) {
-            let end = if self.backwards { self.low } else { self.high };
-            let damage = (self.low <= self.high).then(|| self.damage_before(&log, end)).flatten();
-            self.left = 0;
-            return damage.map_or(Ok(None), |damage| Err(damage.into()));
-        }
-        let Some(place) = self.block.get(self.yielded).copied() else { return Ok(None) };
-        if let Some(damage) = self.damage_before(&log, place.position) {
-            self.left = 0;
-            return Err(damage.into());
-        }
-        self.load(&log, place)?;
-        self.yielded += 1;
-        self.left -= 1;
-        match self.backwards {
-            false => self.low = place.position + 1,
-            true => self.high = place.position - 1,
-        }
-        let start = usize::try_from(place.offset - self.window_start).unwrap_or(usize::MAX);
-        let bytes = self.window.get(start..).and_then(|rest| rest.get(..place.len as usize));
-        match bytes.and_then(Line::parse).filter(|line| line.position == place.position) {
-            Some(line) => Ok(Some(line.into_event(&mut self.unescaped))),
-            None => {
-                self.left = 0;
-                Err((&changed_since_opened(&log, self.segment, place)).into())
-            }
+        let Some(place) = self.advance()? else { return Ok(None) };
+        let Self { log, file: Some(file), window, unescaped, .. } = self else { return Ok(None) };
+        match line_at(file, window, place) {
+            Some(line) => Ok(Some(line.into_event(unescaped))),
+            None => Err((&note_damage(log, file, place)).into()),
         }
     }
 }
 
-/// What was whole when it was indexed and is not any more.
-fn changed_since_opened(log: &Log, segment: usize, place: Place) -> Damage {
-    Damage {
-        file: log.segments.get(segment).map(|s| s.path.to_path_buf()).unwrap_or_default(),
-        line: place.line_number,
-        first_position: place.position,
-        last_position: place.position,
-        reason: "the line is not what was written".into(),
+/// Bytes of a file that could not be mapped, and where they start.
+#[derive(Debug, Default)]
+struct Window {
+    bytes: Vec<u8>,
+    start: u64,
+}
+
+/// The bytes of a line and of the padding behind it, mapped or in the window.
+fn bytes_at<'b>(file: &'b SegmentFile, window: &'b Window, place: Place) -> Option<&'b [u8]> {
+    let mapped = file.mapping().and_then(|mapping| mapping.bytes(place.offset..place.end));
+    mapped.or_else(|| {
+        let start = usize::try_from(place.offset.checked_sub(window.start)?).ok()?;
+        let len = usize::try_from(place.end - place.offset).ok()?;
+        window.bytes.get(start..start.checked_add(len)?)
+    })
+}
+
+/// The line, if it is what was written.
+fn line_at<'b>(file: &'b SegmentFile, window: &'b Window, place: Place) -> Option<Line<'b>> {
+    let mut line = bytes_at(file, window, place)?;
+    while let [rest @ .., last] = line
+        && is_padding(*last)
+    {
+        line = rest;
     }
+    Line::parse(line).filter(|line| line.position == place.position)
+}
+
+/// Notes that a line was whole when it was indexed and is not any more.
+fn note_damage(log: &RwLock<Log>, file: &SegmentFile, place: Place) -> Damage {
+    let damage = file.damage(place.offset, (place.position, place.position), BAD_LINE);
+    log.read().unwrap_or_else(PoisonError::into_inner).note_damage(damage.clone());
+    damage
 }

@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use fs4::FileExt;
@@ -70,12 +71,29 @@ pub trait DiskFile: Debug + Send + Sync {
     /// How long the file is, in bytes.
     fn size(&self) -> io::Result<u64>;
 
+    /// Shows the first `len` bytes of the file, also those that are only going to be there, without
+    /// copying them; `None` where that is not to be had, and they are read instead.
+    fn map(&self, len: u64) -> Option<Box<dyn Mapping>> {
+        let _ = len;
+        None
+    }
+
     /// Takes the exclusive lock if nobody else has it, also no other process; says whether it did.
     /// It falls when the file is closed, also by the end of the process.
     fn try_lock(&self) -> io::Result<bool>;
 
     /// Gives the lock back.
     fn unlock(&self) -> io::Result<()>;
+}
+
+/// A file's bytes, shown where the system keeps them.
+pub trait Mapping: Debug + Send + Sync {
+    /// The bytes of a range that is within the file and is not written any more, as long as the
+    /// file is not cut off before its end; `None` if the mapping does not reach that far.
+    fn bytes(&self, range: Range<u64>) -> Option<&[u8]>;
+
+    /// Tells the system that a range is going to be read, so that it fetches it meanwhile.
+    fn will_need(&self, range: Range<u64>);
 }
 
 /// The file system of this machine.
@@ -173,6 +191,14 @@ impl DiskFile for SystemFile {
         Ok(self.0.metadata()?.len())
     }
 
+    /// Elsewhere a mapping cannot reach beyond the end of a file that is going to grow.
+    #[cfg(unix)]
+    fn map(&self, len: u64) -> Option<Box<dyn Mapping>> {
+        let len = usize::try_from(len).ok()?;
+        let map = memmap2::MmapOptions::new().len(len).map_raw_read_only(&self.0).ok()?;
+        Some(Box::new(SystemMapping(map)))
+    }
+
     fn try_lock(&self) -> io::Result<bool> {
         match FileExt::try_lock(&self.0) {
             Ok(()) => Ok(true),
@@ -183,6 +209,37 @@ impl DiskFile for SystemFile {
 
     fn unlock(&self) -> io::Result<()> {
         FileExt::unlock(&self.0)
+    }
+}
+
+#[cfg(unix)]
+#[derive(Debug)]
+struct SystemMapping(memmap2::MmapRaw);
+
+#[cfg(unix)]
+impl Mapping for SystemMapping {
+    /// A slice is made only of the bytes that are asked for, because others in the same mapping may
+    /// be written at the same moment.
+    #[allow(unsafe_code, reason = "bytes of a mapping can only be had by their address")]
+    fn bytes(&self, range: Range<u64>) -> Option<&[u8]> {
+        let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
+        if start > end || end > self.0.len() {
+            return None;
+        }
+        // SAFETY: the range is within the mapping, which lives as long as `self`. That it is within
+        // the file and not written any more is the caller's promise: event files only grow, behind
+        // what was read before, and index files are replaced, never changed. If somebody else cuts
+        // the file off all the same, the system ends the process, as it does when the disk fails
+        // under a mapping.
+        Some(unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(start), end - start) })
+    }
+
+    fn will_need(&self, range: Range<u64>) {
+        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end)) else {
+            return;
+        };
+        // It is only a hint.
+        let _ = self.0.advise_range(memmap2::Advice::WillNeed, start, end.saturating_sub(start));
     }
 }
 

@@ -41,6 +41,7 @@ mod meta;
 pub mod opossum;
 mod recovery;
 mod scan;
+mod segment;
 mod staging;
 mod stats;
 mod store;
@@ -49,7 +50,7 @@ mod watermark;
 
 pub use admin::{InvalidStoreName, delete_store, store_dir};
 pub use copy::{backup, restore};
-pub use disk::{Access, Disk, DiskFile, SystemDisk};
+pub use disk::{Access, Disk, DiskFile, Mapping, SystemDisk};
 pub use log::Damage;
 pub use recovery::Recovery;
 pub use stats::Stats;

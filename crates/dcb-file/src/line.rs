@@ -9,13 +9,17 @@
 
 use std::fmt;
 use std::io::Write as _;
+use std::ops::Range;
+use std::sync::LazyLock;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use dcb::{Event, EventRef, MetadataRef, StoreError, Tag, Tags};
-use memchr::memmem;
-use serde::Deserialize;
+use memchr::memmem::Finder;
+use memchr::{memchr, memchr_iter, memchr2};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 /// `,"crc":"` and `"}` around eight hex digits end every sealed line.
 const CRC_OPEN: &str = ",\"crc\":\"";
@@ -29,6 +33,8 @@ const HASH_TAIL_LEN: usize = HASH_OPEN.len() + 64 + 2;
 /// Where a recorded event's metadata begins. The id always comes first, so this text can stand
 /// elsewhere in a line only by the will of its writer; then the line is read the slow way.
 const METADATA_OPEN: &str = ",\"metadata\":{\"id\":\"";
+
+static METADATA_START: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(METADATA_OPEN));
 
 /// `{"id":"`, 36 characters, `","timestamp":"`: where in the metadata the timestamp stands.
 const TIMESTAMP_OFFSET: usize = 7 + 36 + 15;
@@ -111,30 +117,55 @@ pub(crate) struct Encoded {
 struct EncodedEvent {
     /// From `,"type"` to the closing brace of the metadata.
     body: Vec<u8>,
+    keys: Keys,
     /// Where in `body` the timestamp's text starts.
     timestamp_at: usize,
     /// The recording time that the caller suggests.
     given: Option<DateTime<Utc>>,
 }
 
-/// What a commit needs to know about what was recorded before it.
+/// By what an event is found.
+#[derive(Debug)]
+enum Keys {
+    /// Where in the body the text of the type and the inside of the array of tags stand.
+    Plain { event_type: Range<usize>, tags: Range<usize> },
+    /// They have escapes in the body.
+    Escaped { event_type: String, tags: Vec<Tag> },
+}
+
+/// The metadata of an event that is being recorded: the timestamp is written over.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EncodedMetadata<'a> {
+    id: &'a Uuid,
+    timestamp: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_id: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causation_id: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation_id: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: &'a Option<String>,
+    #[serde(flatten)]
+    extra: &'a serde_json::Map<String, serde_json::Value>,
+}
+
+/// As long as every timestamp is.
+const NO_TIMESTAMP: &str = "0000-00-00T00:00:00.000000Z";
+
+/// Where the next commit goes, and what it needs to know about what was recorded before it.
+#[derive(Clone, Debug)]
 pub(crate) struct CommitContext {
     /// The position of the commit's first event.
-    pub(crate) first: u64,
+    pub(crate) next: u64,
     /// The position of the first event of the group that is written with it.
     pub(crate) group: u64,
     /// The hash of the commit before.
-    pub(crate) previous: ChainHash,
+    pub(crate) hash: ChainHash,
     /// The time now.
     pub(crate) now: DateTime<Utc>,
     /// The recording time of the event before.
-    pub(crate) last_time: DateTime<Utc>,
-}
-
-/// A commit as it is written, and what the next one needs to know about it.
-pub(crate) struct CommitBytes {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) hash: ChainHash,
     pub(crate) last_time: DateTime<Utc>,
 }
 
@@ -145,56 +176,104 @@ impl Encoded {
         Ok(Self { events: events? })
     }
 
-    /// How many events there are.
-    pub(crate) fn len(&self) -> u64 {
-        self.events.len() as u64
+    /// At least so many bytes the commit will have, and not many more.
+    pub(crate) fn size(&self) -> usize {
+        self.events.iter().map(|event| event.body.len() + 64).sum::<usize>() + 160
     }
 
-    /// The commit's lines. Times are raised to that of the event before and lowered to now.
-    pub(crate) fn commit(&self, context: &CommitContext) -> CommitBytes {
-        let size: usize = self.events.iter().map(|event| event.body.len() + 64).sum();
-        let mut bytes = Vec::with_capacity(size + 160);
-        let mut time = context.last_time;
-        let mut hash = context.previous;
-        for (position, (index, event)) in (context.first..).zip(self.events.iter().enumerate()) {
+    /// Appends the commit's lines to a group, and brings the context up to date. Times are raised to
+    /// that of the event before and lowered to now. Where each line stands in the group is told with
+    /// its position, type and tags.
+    pub(crate) fn commit(
+        &self,
+        context: &mut CommitContext,
+        bytes: &mut Vec<u8>,
+        mut line: impl FnMut(u64, Range<usize>, &str, Tags<'_>),
+    ) {
+        let (commit_start, first) = (bytes.len(), context.next);
+        let mut timestamp = (context.last_time, timestamp_text(context.last_time));
+        for (index, event) in self.events.iter().enumerate() {
             let start = bytes.len();
-            // Writing to a Vec cannot fail.
-            let _ = write!(bytes, "{{\"position\":{position}");
+            bytes.extend_from_slice(b"{\"position\":");
+            bytes.extend_from_slice(itoa::Buffer::new().format(context.next).as_bytes());
             let body_at = bytes.len();
             bytes.extend_from_slice(&event.body);
-            time = time.max(event.given.map_or(context.now, |given| given.min(context.now)));
-            let text = time.to_rfc3339_opts(SecondsFormat::Micros, true);
+            let given = event.given.map_or(context.now, |given| given.min(context.now));
+            context.last_time = context.last_time.max(given);
+            if timestamp.0 != context.last_time {
+                timestamp = (context.last_time, timestamp_text(context.last_time));
+            }
             let at = body_at + event.timestamp_at;
-            if let Some(place) = bytes.get_mut(at..at + text.len()) {
-                place.copy_from_slice(text.as_bytes());
+            if let Some(place) = bytes.get_mut(at..at + timestamp.1.len()) {
+                place.copy_from_slice(timestamp.1.as_bytes());
             }
             if index + 1 == self.events.len() {
-                let (first, group) = (context.first, context.group);
+                let group = context.group;
+                // Writing to a Vec cannot fail.
                 let _ = write!(bytes, ",\"commit\":{{\"first\":{first},\"group\":{group}");
-                hash = context.previous.next(&bytes);
-                let _ = write!(bytes, "{HASH_OPEN}{}\"}}", hash.as_str());
+                let hashed = bytes.get(commit_start..).unwrap_or_default();
+                context.hash = context.hash.next(hashed);
+                bytes.extend_from_slice(HASH_OPEN.as_bytes());
+                bytes.extend_from_slice(&context.hash.0);
+                bytes.extend_from_slice(b"\"}");
             }
-            seal(&mut bytes, start);
+            seal(bytes, start);
+            let (event_type, tags) = event.keys();
+            line(context.next, start..bytes.len(), event_type, tags);
+            context.next += 1;
         }
-        CommitBytes { bytes, hash, last_time: time }
     }
+}
+
+fn timestamp_text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 impl EncodedEvent {
     fn new(event: &Event) -> Result<Self, serde_json::Error> {
         let mut body = Vec::with_capacity(320 + event.data.as_str().len());
         body.extend_from_slice(b",\"type\":");
+        let type_at = body.len();
         serde_json::to_writer(&mut body, &event.event_type)?;
+        let event_type = type_at + 1..body.len() - 1;
         body.extend_from_slice(b",\"tags\":");
+        let tags_at = body.len();
         serde_json::to_writer(&mut body, &event.tags)?;
+        let tags = tags_at + 1..body.len() - 1;
+        let keys = match memchr(b'\\', &body) {
+            None => Keys::Plain { event_type, tags },
+            Some(_) => Keys::Escaped {
+                event_type: event.event_type.clone(),
+                tags: event.tags.clone(),
+            },
+        };
         body.extend_from_slice(b",\"data\":");
         body.extend_from_slice(event.data.as_str().as_bytes());
         body.extend_from_slice(b",\"metadata\":");
         let timestamp_at = body.len() + TIMESTAMP_OFFSET;
-        let mut metadata = event.metadata.clone();
-        let given = metadata.timestamp.replace(DateTime::UNIX_EPOCH);
-        serde_json::to_writer(&mut body, &metadata)?;
-        Ok(Self { body, timestamp_at, given })
+        let metadata = &event.metadata;
+        let encoded = EncodedMetadata {
+            id: &metadata.id,
+            timestamp: NO_TIMESTAMP,
+            correlation_id: &metadata.correlation_id,
+            causation_id: &metadata.causation_id,
+            operation_id: &metadata.operation_id,
+            user_id: &metadata.user_id,
+            extra: &metadata.extra,
+        };
+        serde_json::to_writer(&mut body, &encoded)?;
+        Ok(Self { body, keys, timestamp_at, given: metadata.timestamp })
+    }
+
+    fn keys(&self) -> (&str, Tags<'_>) {
+        let text = |range: &Range<usize>| {
+            let bytes = self.body.get(range.clone()).unwrap_or_default();
+            std::str::from_utf8(bytes).unwrap_or_default()
+        };
+        match &self.keys {
+            Keys::Plain { event_type, tags } => (text(event_type), Tags::from_plain_json(text(tags))),
+            Keys::Escaped { event_type, tags } => (event_type, Tags::from_slice(tags)),
+        }
     }
 }
 
@@ -240,7 +319,7 @@ impl<'a> Line<'a> {
     /// Checks and splits a line, given without its newline. `None` means that it is not, byte for
     /// byte, a line that a store wrote.
     pub(crate) fn parse(line: &'a [u8]) -> Option<Self> {
-        let body = std::str::from_utf8(unseal(line)?).ok()?;
+        let body = simdutf8::basic::from_utf8(unseal(line)?).ok()?;
         let (body, commit) = split_commit(body);
         Self::parse_plain(body, commit).or_else(|| Self::parse_any(body, commit))
     }
@@ -249,20 +328,19 @@ impl<'a> Line<'a> {
     /// Nothing is parsed but what is looked for.
     fn parse_plain(body: &'a str, commit: Option<CommitMark>) -> Option<Self> {
         let rest = body.strip_prefix("{\"position\":")?;
-        let (position, rest) = rest.split_once(",\"type\":\"")?;
-        let (event_type, rest) = rest.split_once("\",\"tags\":[")?;
-        let (tags, rest) = rest.split_once("],\"data\":")?;
-        if event_type.contains(['\\', '"']) || tags.contains('\\') {
-            return None;
-        }
-        let mut starts = memmem::find_iter(rest.as_bytes(), METADATA_OPEN);
+        let (position, rest) = leading_number(rest)?;
+        let rest = rest.strip_prefix(",\"type\":\"")?;
+        let (event_type, rest) = rest.split_at_checked(memchr2(b'"', b'\\', rest.as_bytes())?)?;
+        let rest = rest.strip_prefix("\",\"tags\":[")?;
+        let (tags, rest) = split_tags(rest)?;
+        let mut starts = METADATA_START.find_iter(rest.as_bytes());
         let metadata_at = starts.next()?;
         if starts.next().is_some() {
             return None;
         }
         let (data, metadata) = rest.split_at_checked(metadata_at)?;
         Some(Self {
-            position: position.parse().ok()?,
+            position,
             event_type: Text::Plain(event_type),
             tags: TagText::Plain(tags),
             data,
@@ -349,6 +427,29 @@ impl<'a> Line<'a> {
     }
 }
 
+/// The number at the start of a text, and what follows it.
+fn leading_number(text: &str) -> Option<(u64, &str)> {
+    let mut number: u64 = 0;
+    let mut len = 0;
+    for digit in text.bytes().take_while(u8::is_ascii_digit) {
+        number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        len += 1;
+    }
+    Some((number, text.split_at_checked(len).filter(|_| len > 0)?.1))
+}
+
+/// The inside of the array of tags, if there is no escape in it, and what follows `"data":`.
+fn split_tags(text: &str) -> Option<(&str, &str)> {
+    // Without escapes no quote stands inside a tag, so this end is none inside one either.
+    for bracket in memchr_iter(b']', text.as_bytes()) {
+        let (tags, rest) = text.split_at_checked(bracket)?;
+        if let Some(rest) = rest.strip_prefix("],\"data\":") {
+            return memchr(b'\\', tags.as_bytes()).is_none().then_some((tags, rest));
+        }
+    }
+    None
+}
+
 /// Splits off the commit mark, where there is one. It ends in one brace, its own: inside the
 /// metadata it would be followed by that of the metadata.
 fn split_commit(body: &str) -> (&str, Option<CommitMark>) {
@@ -385,16 +486,18 @@ mod tests {
 
     fn context() -> CommitContext {
         CommitContext {
-            first: 7,
+            next: 7,
             group: 7,
-            previous: ChainHash::START,
+            hash: ChainHash::START,
             now: dcb::recording_time(),
             last_time: DateTime::UNIX_EPOCH,
         }
     }
 
     fn lines(events: &[Event]) -> Vec<u8> {
-        Encoded::new(events).unwrap().commit(&context()).bytes
+        let mut bytes = Vec::new();
+        Encoded::new(events).unwrap().commit(&mut context(), &mut bytes, |_, _, _, _| {});
+        bytes
     }
 
     fn awkward_events() -> Vec<Event> {

@@ -2,33 +2,18 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use dcb::{Query, StoreError};
+use dcb::StoreError;
 use serde::Serialize;
 
-use crate::disk::{Access, Disk, DiskFile};
-use crate::index::{Place, SegmentIndex};
-use crate::line::{ChainHash, CommitMark, Line};
+use crate::disk::{Access, Disk};
+use crate::index::{Place, Search};
+use crate::line::{ChainHash, CommitMark};
 use crate::meta::{io_error, is_missing};
-use crate::scan::{LineReader, RawLine, is_padding};
-
-/// A file of the log and what this process knows of it.
-#[derive(Debug)]
-pub(crate) struct Segment {
-    /// The position of its first event; its name.
-    pub(crate) first: u64,
-    pub(crate) path: Arc<Path>,
-    pub(crate) file: Arc<dyn DiskFile>,
-    /// Where its last known commit ends; the next one starts there.
-    pub(crate) end: u64,
-    /// The number of the physical line at `end`.
-    end_line: u64,
-    /// The same behind what is staged.
-    next_line: u64,
-    pub(crate) index: SegmentIndex,
-}
+use crate::scan::{LineReader, is_padding};
+use crate::segment::{BAD_LINE, Segment, SegmentFile, parse, place_of};
 
 /// A stretch of the log that is not what was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -74,8 +59,8 @@ pub(crate) struct Break {
     pub(crate) position: u64,
     /// Where the commit that is not whole starts.
     pub(crate) offset: u64,
-    /// The physical line that shows it.
-    pub(crate) line: u64,
+    /// Where the line starts that shows it.
+    pub(crate) shown_at: u64,
     /// Whether a dying writer may have left it so: by a line that is not whole, but not by a file
     /// that is missing or has the wrong name.
     pub(crate) may_be_torn: bool,
@@ -97,8 +82,7 @@ pub(crate) struct End {
 #[derive(Clone, Debug)]
 pub(crate) struct LastSegment {
     pub(crate) first: u64,
-    pub(crate) path: Arc<Path>,
-    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) file: Arc<SegmentFile>,
     pub(crate) end: u64,
 }
 
@@ -106,6 +90,9 @@ pub(crate) struct LastSegment {
 #[derive(Debug)]
 pub(crate) struct Log {
     dir: PathBuf,
+    indices: PathBuf,
+    /// From which size on a segment is followed by another.
+    segment_bytes: u64,
     pub(crate) segments: Vec<Segment>,
     /// The position of the last event.
     pub(crate) head: u64,
@@ -113,43 +100,70 @@ pub(crate) struct Log {
     pub(crate) hash: ChainHash,
     /// The recording time of the last event.
     pub(crate) last_time: DateTime<Utc>,
-    /// What cannot be read, in order of position.
-    pub(crate) damage: Vec<Damage>,
+    /// What is known not to be readable. A read may find some that nobody knew of.
+    damage: Mutex<Vec<Damage>>,
+    /// Whether the log could not be read to its end, so that where it goes on is not known.
+    pub(crate) is_broken: bool,
     /// Whether there is a segment that this user may not write.
     pub(crate) protected: bool,
 }
 
 impl Log {
-    /// A log of which nothing has been read yet.
-    pub(crate) fn new(dir: PathBuf) -> Self {
+    /// The log of the store in a folder, of which nothing has been read yet.
+    pub(crate) fn new(store: &Path, segment_bytes: u64) -> Self {
         Self {
-            dir,
+            dir: store.join("events"),
+            indices: store.join("indices"),
+            segment_bytes,
             segments: Vec::new(),
             head: 0,
             hash: ChainHash::START,
             last_time: DateTime::UNIX_EPOCH,
-            damage: Vec::new(),
+            damage: Mutex::default(),
+            is_broken: false,
             protected: false,
         }
     }
 
-    /// The name of the segment that starts at a position.
-    pub(crate) fn segment_path(dir: &Path, first: u64) -> PathBuf {
-        dir.join(segment_name(first))
+    /// The path of the segment that starts at a position.
+    pub(crate) fn segment_path(&self, first: u64) -> PathBuf {
+        self.dir.join(segment_name(first))
+    }
+
+    /// The path of the index of the segment that starts at a position.
+    pub(crate) fn index_path(&self, first: u64) -> PathBuf {
+        self.indices.join(format!("{first:010}.idx"))
+    }
+
+    /// What is known not to be readable, in order of position.
+    pub(crate) fn damage(&self) -> MutexGuard<'_, Vec<Damage>> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what was found not to be readable.
+    pub(crate) fn note_damage(&self, found: Damage) {
+        let mut damage = self.damage();
+        if !damage.contains(&found) {
+            damage.push(found);
+            damage.sort_by_key(|damage| damage.first_position);
+        }
     }
 
     /// Reads on from where this log ends, until its head is `until` or the files end. Whole commits
     /// are taken in; at the first thing that is not one the reading stops and tells.
+    ///
+    /// Lines at or below `indexed` are not read where an index file knows them.
     pub(crate) fn read_on(
         &mut self,
         disk: &dyn Disk,
         until: u64,
+        indexed: u64,
     ) -> Result<Option<Break>, StoreError> {
         let mut listed = false;
         let mut segment = self.segments.len().saturating_sub(1);
         loop {
             if segment < self.segments.len() {
-                match self.read_segment(segment, until) {
+                match self.read_segment(disk, segment, until, indexed) {
                     Ok(None) => segment += 1,
                     // Of a commit that was read in part nothing stays.
                     stopped => {
@@ -170,13 +184,25 @@ impl Log {
                 if segment == self.segments.len() {
                     return Ok(None);
                 }
+                // It is full, so somebody has written its index, or is about to.
+                self.release(disk, segment.saturating_sub(1), indexed);
             }
         }
     }
 
     fn forget_above_head(&mut self, from_segment: usize) {
         for segment in self.segments.iter_mut().skip(from_segment) {
-            segment.index.truncate_above(self.head);
+            segment.recent.truncate_above(self.head);
+        }
+    }
+
+    /// Lets go of what is kept in memory about a segment, if an index file has it. Lines above
+    /// `indexed` may not be what that file was made of.
+    pub(crate) fn release(&mut self, disk: &dyn Disk, number: usize, indexed: u64) {
+        let Some(segment) = self.segments.get(number) else { return };
+        let path = self.index_path(segment.first);
+        if let Some(segment) = self.segments.get_mut(number).filter(|s| !s.recent.is_empty()) {
+            segment.adopt(disk, &path, indexed.min(self.head));
         }
     }
 
@@ -204,13 +230,20 @@ impl Log {
 
     /// Takes in a segment of which nothing has been read yet.
     pub(crate) fn begin_segment(&mut self, segment: &LastSegment) {
-        let LastSegment { first, path, file, .. } = segment.clone();
-        let index = SegmentIndex::default();
-        self.segments.push(Segment { first, path, file, end: 0, end_line: 1, next_line: 1, index });
+        self.segments.push(Segment::new(segment.first, Arc::clone(&segment.file)));
+    }
+
+    /// Makes the file of a new segment, without taking it in.
+    pub(crate) fn create_segment(&self, disk: &dyn Disk, first: u64) -> Result<LastSegment, StoreError> {
+        let path = self.segment_path(first);
+        let file = disk.open(&path, Access::Create);
+        let file = file.map_err(|error| io_error("creating", &path, error))?;
+        let file = Arc::new(SegmentFile::new(path, file, self.segment_bytes));
+        Ok(LastSegment { first, file, end: 0 })
     }
 
     fn open_segment(&mut self, disk: &dyn Disk, first: u64) -> Result<(), StoreError> {
-        let path = Self::segment_path(&self.dir, first);
+        let path = self.segment_path(first);
         // What cannot be written, because the folder is protected, can still be read.
         let file = disk
             .open(&path, Access::Write)
@@ -219,68 +252,83 @@ impl Log {
                 disk.open(&path, Access::Read).map_err(|_| error)
             })
             .map_err(|error| io_error("opening", &path, error))?;
-        self.begin_segment(&LastSegment { first, path: path.into(), file: file.into(), end: 0 });
+        let file = Arc::new(SegmentFile::new(path, file, self.segment_bytes));
+        self.begin_segment(&LastSegment { first, file, end: 0 });
         Ok(())
     }
 
-    fn read_segment(&mut self, number: usize, until: u64) -> Result<Option<Break>, StoreError> {
-        let Some(segment) = self.segments.get_mut(number) else { return Ok(None) };
-        if segment.end == 0 && segment.first != self.head + 1 {
-            let reason = match segment.first > self.head {
-                true => format!("positions {} to {} are missing", self.head + 1, segment.first - 1),
-                false => "the file's name is not the position of its first event".into(),
-            };
-            let position = self.head + 1;
-            return Ok(Some(Break {
-                segment: number,
-                position,
-                offset: 0,
-                line: 1,
-                may_be_torn: false,
-                reason,
-            }));
+    fn read_segment(
+        &mut self,
+        disk: &dyn Disk,
+        number: usize,
+        until: u64,
+        indexed: u64,
+    ) -> Result<Option<Break>, StoreError> {
+        let index_path = self.segments.get(number).map(|segment| self.index_path(segment.first));
+        let (Some(segment), Some(index_path)) = (self.segments.get_mut(number), index_path) else {
+            return Ok(None);
+        };
+        if segment.end == 0 {
+            if segment.first != self.head + 1 {
+                let reason = match segment.first > self.head {
+                    true => {
+                        format!("positions {} to {} are missing", self.head + 1, segment.first - 1)
+                    }
+                    false => "the file's name is not the position of its first event".into(),
+                };
+                let position = self.head + 1;
+                return Ok(Some(Break {
+                    segment: number,
+                    position,
+                    offset: 0,
+                    shown_at: 0,
+                    may_be_torn: false,
+                    reason,
+                }));
+            }
+            if let Some(covered) = segment.adopt(disk, &index_path, until.min(indexed)) {
+                (self.head, self.hash) = (covered.head, covered.hash);
+                self.last_time = self.last_time.max(covered.last_time);
+            }
         }
-        let (start, start_line) = (segment.end, segment.end_line);
-        let mut reader = LineReader::new(&*segment.file, start, start_line, u64::MAX);
-        let commit_break = |position, offset, line, reason: &str| {
+        let mut reader = LineReader::new(&**segment.file, segment.end, u64::MAX);
+        let commit_break = |position, offset, shown_at, reason: &str| {
             let reason = reason.into();
-            Some(Break { segment: number, position, offset, line, may_be_torn: true, reason })
+            Some(Break { segment: number, position, offset, shown_at, may_be_torn: true, reason })
         };
         // The commit that is being read: where it starts and which position comes next.
         let mut commit_offset = None;
         let mut next = self.head + 1;
         while self.head < until {
-            let raw =
-                reader.next_line().map_err(|error| io_error("reading", &segment.path, error))?;
+            let raw = reader.next_line().map_err(|error| segment.file.error("reading", error))?;
             let Some(raw) = raw else { break };
             let offset = *commit_offset.get_or_insert(raw.offset);
             let Some(line) = parse(&raw) else {
-                return Ok(commit_break(next, offset, raw.number, BAD_LINE));
+                return Ok(commit_break(next, offset, raw.offset, BAD_LINE));
             };
             if line.position != next {
                 let reason = format!("position {} stands where {next} should", line.position);
-                return Ok(commit_break(next, offset, raw.number, &reason));
+                return Ok(commit_break(next, offset, raw.offset, &reason));
             }
-            segment.index.push(&line.event(), place_of(&raw, line.position));
+            let (event, place) = (line.event(), place_of(&raw, line.position));
+            segment.recent.push(event.event_type, event.tags.iter(), place);
             next += 1;
             if let Some(CommitMark { first, group, hash }) = line.commit {
                 if first != self.head + 1 || group > first {
                     let reason = "the commit does not start where it says";
-                    return Ok(commit_break(line.position, offset, raw.number, reason));
+                    return Ok(commit_break(line.position, offset, raw.offset, reason));
                 }
                 self.head = line.position;
                 self.hash = hash;
                 self.last_time = line.timestamp().unwrap_or(self.last_time).max(self.last_time);
                 segment.end = raw.end();
-                segment.end_line = raw.number + 1;
-                segment.next_line = segment.end_line;
                 commit_offset = None;
             }
         }
         match commit_offset {
             Some(offset) => {
                 let reason = "the file ends in the middle of a commit";
-                Ok(commit_break(next, offset, reader.line_number(), reason))
+                Ok(commit_break(next, offset, reader.offset(), reason))
             }
             None => Ok(None),
         }
@@ -297,7 +345,7 @@ impl Log {
         let got = last
             .file
             .read_at(last.end, &mut next)
-            .map_err(|error| io_error("reading", &last.path, error))?;
+            .map_err(|error| last.file.error("reading", error))?;
         Ok(next.iter().take(got).any(|byte| !is_padding(*byte)))
     }
 
@@ -305,7 +353,6 @@ impl Log {
     pub(crate) fn end(&self) -> End {
         let segment = self.segments.last().map(|last| LastSegment {
             first: last.first,
-            path: Arc::clone(&last.path),
             file: Arc::clone(&last.file),
             end: last.end,
         });
@@ -314,12 +361,12 @@ impl Log {
 
     /// The break at the end of a log that should go on.
     pub(crate) fn missing_end(&self) -> Break {
-        let last = self.segments.last();
+        let offset = self.segments.last().map_or(0, |segment| segment.end);
         Break {
             segment: self.segments.len().saturating_sub(1),
             position: self.head + 1,
-            offset: last.map_or(0, |segment| segment.end),
-            line: last.map_or(1, |segment| segment.end_line),
+            offset,
+            shown_at: offset,
             may_be_torn: false,
             reason: "events that were there are missing at the end".into(),
         }
@@ -327,16 +374,23 @@ impl Log {
 
     /// The damage of a log that is whole but not the one that the ledger speaks of.
     pub(crate) fn other_history(&self) -> Damage {
-        let last = self.segments.last();
-        Damage {
-            file: last.map_or_else(|| self.dir.clone(), |segment| segment.path.to_path_buf()),
-            line: last.map_or(1, |segment| segment.end_line.saturating_sub(1)),
-            first_position: self.head,
-            last_position: self.head,
-            reason:
-                "the last commit's hash is not the one in ledger.json; files of another store, \
-                     or of another time, were put here"
-                    .into(),
+        let reason = "the last commit's hash is not the one in ledger.json; files of another \
+                      store, or of another time, were put here";
+        let at = self.segments.last().map_or(0, |segment| segment.end.saturating_sub(1));
+        self.damage_at(self.segments.len().saturating_sub(1), at, (self.head, self.head), reason)
+    }
+
+    /// What cannot be read from an offset of a segment on.
+    pub(crate) fn damage_at(&self, segment: usize, at: u64, positions: (u64, u64), reason: &str) -> Damage {
+        match self.segments.get(segment) {
+            Some(segment) => segment.file.damage(at, positions, reason),
+            None => Damage {
+                file: self.dir.clone(),
+                line: 1,
+                first_position: positions.0,
+                last_position: positions.1,
+                reason: reason.into(),
+            },
         }
     }
 
@@ -346,12 +400,12 @@ impl Log {
         let segments = self.segments.iter().skip(broken.segment);
         let mut offset = broken.offset;
         for segment in segments {
-            let mut reader = LineReader::new(&*segment.file, offset, 1, u64::MAX);
+            let mut reader = LineReader::new(&**segment.file, offset, u64::MAX);
             offset = 0;
             // The run of good lines with consecutive positions that ends at this line.
             let mut run: Option<(u64, u64)> = None;
             while let Some(raw) =
-                reader.next_line().map_err(|error| io_error("reading", &segment.path, error))?
+                reader.next_line().map_err(|error| segment.file.error("reading", error))?
             {
                 let Some(line) = parse(&raw) else {
                     run = None;
@@ -376,79 +430,85 @@ impl Log {
     /// Takes in every good line from a break on and notes what cannot be read. `durable` is the
     /// position up to which the log is known to have been written.
     pub(crate) fn read_damaged(&mut self, broken: &Break, durable: u64) -> Result<(), StoreError> {
+        self.is_broken = true;
         self.forget_above_head(broken.segment);
-        let mut fault: Option<(usize, u64, String)> =
-            Some((broken.segment, broken.line, broken.reason.clone()));
-        let mut damage = Vec::new();
+        let mut fault = Some((broken.segment, broken.shown_at, broken.reason.clone()));
+        let mut found = Vec::new();
         let mut head = self.head;
         let mut offset = self.segments.get(broken.segment).map_or(0, |segment| segment.end);
-        let mut line_number =
-            self.segments.get(broken.segment).map_or(1, |segment| segment.end_line);
-        let dir = self.dir.clone();
-        let paths: Vec<PathBuf> = self.segments.iter().map(|s| s.path.to_path_buf()).collect();
-        let mut note = |fault: &mut Option<(usize, u64, String)>, at, line, first, last| {
-            let (segment, line, reason) =
-                fault.take().unwrap_or_else(|| (at, line, "events are missing before here".into()));
-            let file = paths.get(segment).unwrap_or(&dir).clone();
-            damage.push(Damage { file, line, first_position: first, last_position: last, reason });
-        };
         for (number, segment) in self.segments.iter_mut().enumerate().skip(broken.segment) {
-            let mut reader = LineReader::new(&*segment.file, offset, line_number, u64::MAX);
-            (offset, line_number) = (0, 1);
+            let file = Arc::clone(&segment.file);
+            let mut reader = LineReader::new(&**file, offset, u64::MAX);
+            offset = 0;
             while let Some(raw) =
-                reader.next_line().map_err(|error| io_error("reading", &segment.path, error))?
+                reader.next_line().map_err(|error| file.error("reading", error))?
             {
                 let Some(line) = parse(&raw).filter(|line| line.position > head) else {
-                    fault.get_or_insert((number, raw.number, BAD_LINE.into()));
+                    fault.get_or_insert((number, raw.offset, BAD_LINE.into()));
                     continue;
                 };
+                let fault = fault.take();
                 if line.position > head + 1 {
-                    note(&mut fault, number, raw.number, head + 1, line.position - 1);
+                    let missing = || (number, raw.offset, "events are missing before here".into());
+                    found.push((fault.unwrap_or_else(missing), (head + 1, line.position - 1)));
                 }
-                fault = None;
-                segment.index.push(&line.event(), place_of(&raw, line.position));
+                let (event, place) = (line.event(), place_of(&raw, line.position));
+                segment.recent.push(event.event_type, event.tags.iter(), place);
                 head = line.position;
             }
         }
         if fault.is_some() || head < durable {
             let last = durable.max(head + 1);
-            note(&mut fault, broken.segment, broken.line, head + 1, last);
+            let missing = || (broken.segment, broken.shown_at, broken.reason.clone());
+            found.push((fault.unwrap_or_else(missing), (head + 1, last)));
             head = last;
         }
         self.head = head;
-        self.damage = damage;
+        for ((segment, at, reason), positions) in found {
+            self.note_damage(self.damage_at(segment, at, positions, &reason));
+        }
         Ok(())
     }
 
-    /// The first event above a position that matches.
-    pub(crate) fn first_match_after(&self, query: &Query, after: u64) -> Option<u64> {
+    /// The segments that hold positions between two, both included, in order.
+    pub(crate) fn segments_between(&self, low: u64, high: u64) -> &[Segment] {
+        let start = self.segments.partition_point(|segment| segment.first <= low);
+        let end = self.segments.partition_point(|segment| segment.first <= high);
+        self.segments.get(start.saturating_sub(1)..end).unwrap_or_default()
+    }
+
+    /// The first event that matches between two positions, both included; above the head also among
+    /// those that are only staged.
+    pub(crate) fn first_match(&self, search: &Search, low: u64, high: u64) -> Option<u64> {
         let mut found = Vec::new();
-        let from = after.saturating_add(1);
-        // Only segments that reach above `after` are looked at: mostly the last one alone.
-        let start = self.segments.partition_point(|s| s.first <= from).saturating_sub(1);
-        for segment in self.segments.iter().skip(start) {
-            let range = (segment.index.slot_from(from), segment.index.slot_from(u64::MAX));
-            let mut matches = segment.index.matches(query, range, false);
-            segment.index.collect(&mut matches, 1, &mut found);
-            if let Some(place) = found.first() {
-                return Some(place.position);
+        for segment in self.segments_between(low, high) {
+            for part in segment.parts(&mut |damage| self.note_damage(damage)) {
+                part.find(search, (low, high), false, 1, &mut found);
+                if let Some(place) = found.first() {
+                    return Some(place.position);
+                }
             }
         }
         None
     }
 
-    /// Indexes a commit that is about to be written at an offset of the last segment, so that the
-    /// conditions of those that follow it in its group find it. Readers do not see it yet.
-    pub(crate) fn stage(&mut self, mut offset: u64, bytes: &[u8]) {
-        let Some(segment) = self.segments.last_mut() else { return };
-        for line in bytes.split_inclusive(|b| *b == b'\n') {
-            let bytes = line.strip_suffix(b"\n").unwrap_or(line);
-            let raw = RawLine { offset, number: segment.next_line, bytes, terminated: true };
-            // It was encoded here a moment ago, so it parses.
-            let Some(line) = parse(&raw) else { continue };
-            segment.index.push(&line.event(), place_of(&raw, line.position));
-            offset = raw.end();
-            segment.next_line += 1;
+    /// How many events match between two positions, both included.
+    pub(crate) fn count(&self, search: &Search, low: u64, high: u64) -> u64 {
+        let segments = self.segments_between(low, high);
+        let parts = segments.iter().flat_map(|s| s.parts(&mut |damage| self.note_damage(damage)));
+        parts.map(|part| part.count(search, (low, high))).sum()
+    }
+
+    /// Indexes an event that is about to be written to the last segment, so that the conditions of
+    /// those that follow in its group find it. Readers do not see it yet.
+    pub(crate) fn stage<'t>(
+        &mut self,
+        event_type: &str,
+        tags: impl Iterator<Item = &'t str>,
+        place: Place,
+    ) {
+        if let Some(segment) = self.segments.last_mut() {
+            segment.recent.push(event_type, tags, place);
         }
     }
 
@@ -456,31 +516,38 @@ impl Log {
     pub(crate) fn publish(&mut self, end: &End) {
         (self.head, self.hash, self.last_time) = (end.head, end.hash, end.last_time);
         if let (Some(segment), Some(last)) = (self.segments.last_mut(), &end.segment) {
-            (segment.end, segment.end_line) = (last.end, segment.next_line);
+            segment.end = last.end;
         }
     }
 
     /// Forgets what was staged.
     pub(crate) fn unstage(&mut self) {
-        if let Some(segment) = self.segments.last_mut() {
-            segment.index.truncate_above(self.head);
-            segment.next_line = segment.end_line;
-        }
+        self.forget_above_head(self.segments.len().saturating_sub(1));
+    }
+
+    /// The number of the last segment, and how many bytes of it no index file knows.
+    pub(crate) fn unindexed_end(&self) -> (usize, u64) {
+        let bytes = self.segments.last().map_or(0, |last| last.end - last.indexed_end());
+        (self.segments.len().saturating_sub(1), bytes)
+    }
+
+    /// The numbers of those segments before the last that no index file knows whole.
+    pub(crate) fn unindexed_segments(&self) -> Vec<usize> {
+        let full = self.segments.len().saturating_sub(1);
+        let segments = self.segments.iter().enumerate().take(full);
+        segments.filter(|(_, s)| s.indexed_end() < s.end).map(|(number, _)| number).collect()
+    }
+
+    /// Writes the index of a segment to a file. One that cannot be written is made again from the
+    /// log by whoever needs it.
+    pub(crate) fn write_index(&self, disk: &dyn Disk, number: usize) -> Result<(), StoreError> {
+        let Some(segment) = self.segments.get(number) else { return Ok(()) };
+        disk.create_dir(&self.indices)
+            .map_err(|error| io_error("creating", &self.indices, error))?;
+        segment.write_index(disk, &self.index_path(segment.first))
     }
 }
 
 fn segment_name(first: u64) -> String {
     format!("{first:010}.jsonl")
-}
-
-const BAD_LINE: &str = "the line is not what was written";
-
-fn parse<'a>(raw: &RawLine<'a>) -> Option<Line<'a>> {
-    raw.terminated.then(|| Line::parse(raw.bytes)).flatten()
-}
-
-fn place_of(raw: &RawLine<'_>, position: u64) -> Place {
-    // A line is at most a few MiB: see MAX_EVENT_BYTES.
-    let len = u32::try_from(raw.bytes.len()).unwrap_or(u32::MAX);
-    Place { offset: raw.offset, len, line_number: raw.number, position }
 }

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use dcb::StoreError;
 
 use crate::disk::{Access, Disk, DiskFile};
-use crate::log::{Break, Log, Segment};
+use crate::log::{Break, Log};
 use crate::meta::{Ledger, Sealed, io_error, read_sealed, write_sealed};
 use crate::scan::is_padding;
+use crate::segment::Segment;
 use crate::watermark::Watermark;
 
 /// What recovery dropped.
@@ -48,7 +49,13 @@ pub(crate) fn recover(
     let ledger = read_ledger(scope.disk, scope.dir)?;
     let durable = ledger.head.max(same_boot.map_or(0, |mark| mark.head));
 
-    let broken = log.read_on(scope.disk, u64::MAX)?;
+    // What was not synced may be in an index file and not in the log.
+    let indexed = match &ledger {
+        Ledger { hash, .. } if hash.is_empty() => 0,
+        Ledger { unsynced_from: Some(from), .. } => from.saturating_sub(1),
+        _ => u64::MAX,
+    };
+    let broken = log.read_on(scope.disk, u64::MAX, indexed)?;
     let torn = match broken {
         None if log.head >= durable => None,
         None => {
@@ -148,7 +155,7 @@ fn drop_torn(scope: &Scope<'_>, log: &Log, broken: &Break) -> Result<Option<Reco
         .file
         .write_at(segment.end, &vec![b'\n'; torn.len()])
         .and_then(|()| segment.file.sync())
-        .map_err(|error| io_error("clearing the torn end of", &segment.path, error))?;
+        .map_err(|error| segment.file.error("clearing the torn end of", error))?;
     Ok(Some(Recovery { position: log.head + 1, bytes: torn.len() as u64, kept_in }))
 }
 
@@ -160,7 +167,7 @@ fn read_to_end(segment: &Segment) -> Result<Vec<u8>, StoreError> {
         bytes.truncate(got);
         Ok(bytes)
     };
-    read().map_err(|error| io_error("reading", &segment.path, error))
+    read().map_err(|error| segment.file.error("reading", error))
 }
 
 /// Writes torn bytes to a new file in the folder `torn`.
@@ -199,7 +206,7 @@ fn write_again(log: &Log, known: Option<Watermark>) -> Result<(), StoreError> {
             segment.file.write_at(start, &bytes)?;
             segment.file.sync()
         };
-        again().map_err(|error| io_error("writing again", &segment.path, error))?;
+        again().map_err(|error| segment.file.error("writing again", error))?;
     }
     Ok(())
 }

@@ -24,8 +24,6 @@ pub(crate) struct LineReader<'f> {
     chunk: Vec<u8>,
     /// Where in `buffer` the next line is looked for.
     next: usize,
-    /// The number of the physical line that `next` is on, from 1.
-    line_number: u64,
 }
 
 /// One physical line.
@@ -33,8 +31,6 @@ pub(crate) struct LineReader<'f> {
 pub(crate) struct RawLine<'b> {
     /// Where it starts in the file.
     pub(crate) offset: u64,
-    /// Which line of the file it is, from 1, counting padding newlines as an editor does.
-    pub(crate) number: u64,
     /// Without its newline.
     pub(crate) bytes: &'b [u8],
     /// Whether a newline ends it.
@@ -49,11 +45,9 @@ impl RawLine<'_> {
 }
 
 impl<'f> LineReader<'f> {
-    /// Reads from `offset`, which is on physical line `line_number`, up to `end` (or the file's
-    /// end, if that comes first).
-    pub(crate) fn new(file: &'f dyn DiskFile, offset: u64, line_number: u64, end: u64) -> Self {
-        let (buffer, chunk) = (Vec::new(), vec![0; CHUNK]);
-        Self { file, end, base: offset, buffer, chunk, next: 0, line_number }
+    /// Reads from `offset` up to `end`, or the file's end if that comes first.
+    pub(crate) fn new(file: &'f dyn DiskFile, offset: u64, end: u64) -> Self {
+        Self { file, end, base: offset, buffer: Vec::new(), chunk: vec![0; CHUNK], next: 0 }
     }
 
     /// The next line that is not padding.
@@ -61,8 +55,6 @@ impl<'f> LineReader<'f> {
         loop {
             let rest = self.buffer.get(self.next..).unwrap_or_default();
             let padding = rest.iter().position(|b| !is_padding(*b)).unwrap_or(rest.len());
-            let skipped = rest.get(..padding).unwrap_or_default();
-            self.line_number += memchr::memchr_iter(b'\n', skipped).count() as u64;
             self.next += padding;
             if self.next < self.buffer.len() || !self.fill()? {
                 break;
@@ -86,20 +78,17 @@ impl<'f> LineReader<'f> {
             return Ok(None);
         }
         let length = newline.unwrap_or(rest.len());
-        let number = self.line_number;
         self.next += length + usize::from(newline.is_some());
-        self.line_number += u64::from(newline.is_some());
         Ok(Some(RawLine {
             offset: self.base + start as u64,
-            number,
             bytes: rest.get(..length).unwrap_or_default(),
             terminated: newline.is_some(),
         }))
     }
 
-    /// The number of the physical line on which the next one is looked for.
-    pub(crate) fn line_number(&self) -> u64 {
-        self.line_number
+    /// From where on the next line is looked for.
+    pub(crate) fn offset(&self) -> u64 {
+        self.base + self.next as u64
     }
 
     /// Drops what was read and reads on; false at the end.
@@ -116,6 +105,23 @@ impl<'f> LineReader<'f> {
     }
 }
 
+/// Which line of a file an offset is on, from 1, as an editor counts: also the newlines of padding.
+pub(crate) fn line_number_at(file: &dyn DiskFile, offset: u64) -> io::Result<u64> {
+    let (mut number, mut at) = (1, 0);
+    let mut chunk = vec![0; CHUNK];
+    while at < offset {
+        let left = usize::try_from(offset - at).unwrap_or(CHUNK).min(CHUNK);
+        let got = file.read_at(at, chunk.get_mut(..left).unwrap_or_default())?;
+        if got == 0 {
+            break;
+        }
+        let newlines = memchr::memchr_iter(b'\n', chunk.get(..got).unwrap_or_default()).count();
+        number += newlines as u64;
+        at += got as u64;
+    }
+    Ok(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,10 +132,11 @@ mod tests {
         let path = dir.path().join("f");
         std::fs::write(&path, content).unwrap();
         let file = SystemDisk.open(&path, Access::Read).unwrap();
-        let mut reader = LineReader::new(&*file, 0, 1, u64::MAX);
+        let mut reader = LineReader::new(&*file, 0, u64::MAX);
         let mut lines = Vec::new();
         while let Some(line) = reader.next_line().unwrap() {
-            lines.push((line.offset, line.number, line.bytes.to_vec(), line.terminated));
+            let number = line_number_at(&*file, line.offset).unwrap();
+            lines.push((line.offset, number, line.bytes.to_vec(), line.terminated));
         }
         lines
     }

@@ -5,16 +5,19 @@ mod append;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use dcb::{
-    AppendOptions, Event, EventStore, Events, Query, ReadOptions, StoreError, recording_time,
+    AppendOptions, Event, EventStore, Events, FoldCache, Query, ReadOptions, StoreError,
+    recording_time,
 };
 use uuid::Uuid;
 
 use crate::cursor::FileCursor;
 use crate::disk::{Access, Disk, DiskFile, SystemDisk};
+use crate::index::Search;
 use crate::line::ChainHash;
 use crate::log::{Damage, End, Log};
 use crate::meta::{
@@ -67,16 +70,16 @@ pub struct FileStore {
     /// Why this store refuses writes, if it does.
     read_only: Mutex<Option<ReadOnly>>,
     /// Whether this process has appended since the ledger was last written.
-    ledger_is_behind: Mutex<bool>,
+    ledger_is_behind: AtomicBool,
     recovery: Mutex<Option<Recovery>>,
+    /// What decisions keep; cleared by a recovery and a failed write.
+    folds: FoldCache,
 }
 
 #[derive(Clone, Debug)]
 enum ReadOnly {
     /// The folder or its files cannot be written.
     Protected,
-    /// A line is not what was written.
-    Damaged(Damage),
     /// A write or sync of this process failed.
     Poisoned(String),
 }
@@ -123,7 +126,7 @@ impl FileStore {
         let dir = dir.as_ref().to_owned();
         let disk = Arc::clone(&options.disk);
         let identity = read_identity(&*disk, &dir)?;
-        let (_, lock_path, _, events) = paths(&dir);
+        let lock_path = paths(&dir).1;
         let mut read_only = None;
         let lock_file = match disk.open(&lock_path, Access::Create) {
             Ok(file) => Some(file),
@@ -132,16 +135,18 @@ impl FileStore {
                 disk.open(&lock_path, Access::Read).ok()
             }
         };
+        let log = RwLock::new(Log::new(&dir, options.segment_bytes));
         let store = Self {
             dir,
             options,
             store_id: identity.store_id,
             lock_file,
-            log: RwLock::new(Log::new(events)),
+            log,
             queue: Queue::default(),
             read_only: Mutex::new(read_only),
-            ledger_is_behind: Mutex::new(false),
+            ledger_is_behind: AtomicBool::new(false),
             recovery: Mutex::new(None),
+            folds: FoldCache::default(),
         };
         store.load()?;
         Ok(store)
@@ -179,7 +184,7 @@ impl FileStore {
     /// What cannot be read, in order of position. A store with damage refuses writes; reads that
     /// come across it fail there.
     pub fn damage(&self) -> Vec<Damage> {
-        self.log().damage.clone()
+        self.log().damage().clone()
     }
 
     /// Like [`EventStore::read`], but goes past damage. What is then missing from the answer may
@@ -216,11 +221,15 @@ impl FileStore {
         }
         let log = self.log();
         let is_other_history = log.head == ledger.head && !ledger.is_of(log.hash);
-        let mut read_only = self.read_only();
-        if read_only.is_none() && is_other_history {
-            *read_only = Some(ReadOnly::Damaged(log.other_history()));
-        } else if read_only.is_none() && log.protected {
-            *read_only = Some(ReadOnly::Protected);
+        if is_other_history {
+            log.note_damage(log.other_history());
+        }
+        if log.protected {
+            self.read_only().get_or_insert(ReadOnly::Protected);
+        }
+        drop(log);
+        if self.check_writable().is_ok() {
+            self.index_what_is_missing();
         }
         Ok(())
     }
@@ -239,37 +248,42 @@ impl FileStore {
         if let Some(dropped) = recovery::recover(scope, &mut log, known)? {
             *self.recovery.lock().unwrap_or_else(PoisonError::into_inner) = Some(dropped);
         }
-        self.note_damage(&log);
+        self.folds.clear();
         Ok(())
     }
 
     /// Takes in what other processes have appended.
     pub(crate) fn follow(&self) -> Result<(), StoreError> {
-        if matches!(*self.read_only(), Some(ReadOnly::Damaged(_))) {
-            return Ok(());
-        }
         let Some(mark) = self.read_watermark()? else { return Ok(()) };
-        if mark.head <= self.log().head {
+        let log = self.log();
+        if mark.head <= log.head || log.is_broken {
             return Ok(());
         }
+        drop(log);
         self.read_on_to(&mut self.log_mut(), mark.head)
     }
 
     /// Reads on to a head that is known to be there: what is not whole before it is damage.
     fn read_on_to(&self, log: &mut Log, head: u64) -> Result<(), StoreError> {
-        let broken = log.read_on(&*self.options.disk, head)?;
+        let broken = log.read_on(&*self.options.disk, head, u64::MAX)?;
         if broken.is_some() || log.head < head {
             let broken = broken.unwrap_or_else(|| log.missing_end());
             log.read_damaged(&broken, head)?;
-            self.note_damage(log);
         }
         Ok(())
     }
 
-    fn note_damage(&self, log: &Log) {
-        if let Some(first) = log.damage.first() {
-            *self.read_only() = Some(ReadOnly::Damaged(first.clone()));
-        }
+    /// Asks the index alone about the events that match. Where lines are damaged it cannot know.
+    fn ask_index<T>(
+        &self,
+        query: &Query,
+        ask: impl FnOnce(&Log, &Search) -> T,
+    ) -> Result<T, StoreError> {
+        self.follow()?;
+        let log = self.log();
+        let answer = ask(&log, &Search::new(query));
+        let damage = log.damage();
+        damage.first().map_or(Ok(answer), |damage| Err(damage.into()))
     }
 
     fn log(&self) -> RwLockReadGuard<'_, Log> {
@@ -323,17 +337,17 @@ impl FileStore {
 
     /// Says why writes are refused, if they are.
     fn check_writable(&self) -> Result<(), StoreError> {
+        if let Some(damage) = self.log().damage().first() {
+            let place = format!("{}:{}", damage.file.display(), damage.line);
+            let reason = format!(
+                "{}; the store refuses writes until it is restored from a backup",
+                damage.reason
+            );
+            return Err(StoreError::Damaged { place, reason });
+        }
         match &*self.read_only() {
             None => Ok(()),
             Some(ReadOnly::Protected) => Err(self.protected_error()),
-            Some(ReadOnly::Damaged(damage)) => {
-                let place = format!("{}:{}", damage.file.display(), damage.line);
-                let reason = format!(
-                    "{}; the store refuses writes until it is restored from a backup",
-                    damage.reason
-                );
-                Err(StoreError::Damaged { place, reason })
-            }
             Some(ReadOnly::Poisoned(reason)) => {
                 Err(StoreError::ReadOnly { reason: reason.clone() })
             }
@@ -437,5 +451,17 @@ impl EventStore for FileStore {
 
     fn store_id(&self) -> Uuid {
         self.store_id
+    }
+
+    fn count(&self, query: &Query) -> Result<u64, StoreError> {
+        self.ask_index(query, |log, search| log.count(search, 0, log.head))
+    }
+
+    fn exists(&self, query: &Query) -> Result<bool, StoreError> {
+        self.ask_index(query, |log, search| log.first_match(search, 0, log.head).is_some())
+    }
+
+    fn folds(&self) -> Option<&FoldCache> {
+        Some(&self.folds)
     }
 }

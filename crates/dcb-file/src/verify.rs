@@ -62,18 +62,18 @@ pub struct Torn {
 pub fn verify(dir: impl AsRef<Path>, disk: Arc<dyn Disk>) -> Result<Report, StoreError> {
     let dir = dir.as_ref();
     let identity = read_identity(&*disk, dir)?;
-    let (_, lock_path, _, events) = paths(dir);
+    let lock_path = paths(dir).1;
     let lock_file = disk.open(&lock_path, Access::Read).ok();
     let read_mark = || -> Result<Option<Watermark>, StoreError> {
         let Some(file) = &lock_file else { return Ok(None) };
         let mark = Watermark::read(&**file).map_err(|e| io_error("reading", &lock_path, e))?;
         Ok(mark.filter(|mark| Some(mark.boot) == disk.boot_id()))
     };
-    let mut log = Log::new(events);
+    let mut log = Log::new(dir, 0);
     // Most is read beside the writers; what stands behind the watermark is theirs, so the end is
     // looked at while they wait.
     let mut broken = match read_mark()? {
-        Some(mark) => log.read_on(&*disk, mark.head)?,
+        Some(mark) => log.read_on(&*disk, mark.head, 0)?,
         None => None,
     };
     let lock = lock_file
@@ -83,22 +83,21 @@ pub fn verify(dir: impl AsRef<Path>, disk: Arc<dyn Disk>) -> Result<Report, Stor
     let ledger = read_ledger(&*disk, dir)?;
     let durable = ledger.head.max(read_mark()?.map_or(0, |mark| mark.head));
     if broken.is_none() {
-        broken = log.read_on(&*disk, u64::MAX)?;
+        broken = log.read_on(&*disk, u64::MAX, 0)?;
     }
     let broken = broken.or_else(|| (log.head < durable).then(|| log.missing_end()));
     let mut torn = None;
     if let Some(broken) = broken {
         if is_torn(&log, &broken, durable, &ledger)? {
-            let file =
-                log.segments.get(broken.segment).map(|s| s.path.to_path_buf()).unwrap_or_default();
-            torn = Some(Torn { file, line: broken.line, position: log.head + 1 });
+            let at = log.damage_at(broken.segment, broken.shown_at, (0, 0), "");
+            torn = Some(Torn { file: at.file, line: at.line, position: log.head + 1 });
         } else {
             log.read_damaged(&broken, durable)?;
         }
     }
     drop(lock);
-    let missing: u64 = log.damage.iter().map(|d| d.last_position + 1 - d.first_position).sum();
-    let (commits, hash) = check_chain(&mut log, &ledger)?;
+    let missing: u64 = log.damage().iter().map(|d| d.last_position + 1 - d.first_position).sum();
+    let (commits, hash) = check_chain(&log, &ledger)?;
     Ok(Report {
         store_id: identity.store_id,
         events: log.head.saturating_sub(missing),
@@ -107,24 +106,24 @@ pub fn verify(dir: impl AsRef<Path>, disk: Arc<dyn Disk>) -> Result<Report, Stor
         head: log.head,
         hash: hash.as_str().into(),
         torn,
-        damage: log.damage,
+        damage: log.damage().clone(),
     })
 }
 
 /// Follows the chain of hashes through all whole commits and adds to the damage what does not fit.
 /// Behind a line that cannot be read the chain is taken up again at the next commit's own word.
 /// Returns how many commits there are and the hash of the last one.
-fn check_chain(log: &mut Log, ledger: &Ledger) -> Result<(u64, ChainHash), StoreError> {
+fn check_chain(log: &Log, ledger: &Ledger) -> Result<(u64, ChainHash), StoreError> {
     let mut commits = 0;
     let mut last_hash = ChainHash::START;
     let mut previous = Some(ChainHash::START);
     let mut next = 1;
     let mut misfits = Vec::new();
     for segment in &log.segments {
-        let mut reader = LineReader::new(&*segment.file, 0, 1, u64::MAX);
+        let mut reader = LineReader::new(&**segment.file, 0, u64::MAX);
         let mut commit = Vec::new();
         while let Some(raw) =
-            reader.next_line().map_err(|error| io_error("reading", &segment.path, error))?
+            reader.next_line().map_err(|error| segment.file.error("reading", error))?
         {
             let line = Line::parse(raw.bytes).filter(|line| line.position <= log.head);
             let Some(line) = line else {
@@ -145,13 +144,8 @@ fn check_chain(log: &mut Log, ledger: &Ledger) -> Result<(u64, ChainHash), Store
                     false => "the commit's hash does not follow from the history before it",
                     true => "the commit's hash is not the one in ledger.json",
                 };
-                misfits.push(Damage {
-                    file: segment.path.to_path_buf(),
-                    line: raw.number,
-                    first_position: mark.first,
-                    last_position: line.position,
-                    reason: reason.into(),
-                });
+                let positions = (mark.first, line.position);
+                misfits.push(segment.file.damage(raw.offset, positions, reason));
             }
             commits += 1;
             last_hash = mark.hash;
@@ -159,7 +153,6 @@ fn check_chain(log: &mut Log, ledger: &Ledger) -> Result<(u64, ChainHash), Store
             commit.clear();
         }
     }
-    log.damage.extend(misfits);
-    log.damage.sort_by_key(|damage| damage.first_position);
+    misfits.into_iter().for_each(|misfit| log.note_damage(misfit));
     Ok((commits, last_hash))
 }

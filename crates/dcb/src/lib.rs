@@ -97,8 +97,10 @@
 
 mod decision;
 mod event;
+mod fold_cache;
 mod maintenance;
 mod memory;
+mod model;
 mod projection;
 mod query;
 mod store;
@@ -115,16 +117,17 @@ pub mod conformance;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use decision::{
-    Attempt, BuiltModel, DecideError, Decided, Decision, DecisionModel, DecisionProjection, Part,
-    Retry, Trace, build_decision_model, decide,
-};
+pub use decision::{Attempt, DecideError, Decided, Decision, Retry, Trace, decide};
 pub use event::{
     Event, EventBuilder, EventRef, InvalidEvent, Json, Metadata, MetadataRef, SequencedEvent, Tags,
     recording_time,
 };
+pub use fold_cache::FoldCache;
 pub use maintenance::{Maintenance, TAGS_ADDED, TagsAdded, missing_tags};
 pub use memory::MemoryStore;
+pub use model::{
+    BuiltModel, DecisionModel, DecisionProjection, Part, PartStates, build_decision_model,
+};
 pub use projection::{Followed, Projection};
 pub use query::{InvalidQuery, Query, QueryItem};
 pub use store::{

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::store::check_append;
 use crate::{
-    AppendOptions, Cursor, Event, EventRef, EventStore, Events, Maintenance, Query, ReadOptions,
-    SequencedEvent, StoreError, Tag, TagsAdded, missing_tags, recording_time,
+    AppendOptions, Cursor, Event, EventRef, EventStore, Events, FoldCache, Maintenance, Query,
+    ReadOptions, SequencedEvent, StoreError, Tag, TagsAdded, missing_tags, recording_time,
 };
 
 /// An [`EventStore`] that keeps its events in memory and finds them by looking at each.
@@ -20,6 +20,7 @@ pub struct MemoryStore {
     store_id: Uuid,
     log: Mutex<Log>,
     appended: Condvar,
+    folds: FoldCache,
 }
 
 #[derive(Debug, Default)]
@@ -34,7 +35,12 @@ struct Log {
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        Self { store_id: Uuid::now_v7(), log: Mutex::default(), appended: Condvar::new() }
+        Self {
+            store_id: Uuid::now_v7(),
+            log: Mutex::default(),
+            appended: Condvar::new(),
+            folds: FoldCache::default(),
+        }
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -119,6 +125,10 @@ impl EventStore for MemoryStore {
 
     fn store_id(&self) -> Uuid {
         self.store_id
+    }
+
+    fn folds(&self) -> Option<&FoldCache> {
+        Some(&self.folds)
     }
 
     fn tag_epoch(&self) -> u64 {

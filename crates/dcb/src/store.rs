@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Event, EventRef, Metadata, Query, SequencedEvent, TAGS_ADDED};
+use crate::{Event, EventRef, FoldCache, Metadata, Query, SequencedEvent, TAGS_ADDED};
 
 /// The most bytes an event may have: the UTF-8 lengths of its type, tags, data and metadata.
 pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
@@ -51,6 +51,11 @@ pub trait EventStore: Send + Sync {
     /// older epoch may miss events and is made again.
     fn tag_epoch(&self) -> u64 {
         0
+    }
+
+    /// Where decisions on this store keep what they folded; without one each reads from the start.
+    fn folds(&self) -> Option<&FoldCache> {
+        None
     }
 
     /// [`EventStore::append_with`] a condition and nothing else.

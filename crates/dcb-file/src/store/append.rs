@@ -1,20 +1,21 @@
 //! Group commit: the appends that wait at the same moment share one write and one sync.
 //!
 //! There is no writer thread. The first append that finds nobody at work leads: it takes the
-//! store's lock, writes whatever waits by then as one group, and hands out the answers; meanwhile
-//! the next group gathers. A group starts only when the one before is synced.
+//! store's lock, writes whatever waits by then as one group, hands out the answers, and passes the
+//! lead on to the first of those that have come meanwhile. A group starts only when the one before
+//! is synced.
 
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
-use dcb::{
-    AppendCondition, AppendOptions, Cancel, Event, StoreError, check_append, recording_time,
-};
+use dcb::{AppendOptions, Cancel, Event, StoreError, check_append, recording_time};
 
 use super::FileStore;
-use crate::line::{ChainHash, CommitContext, Encoded, unwritable};
+use crate::index::{Place, Search};
+use crate::line::{CommitContext, Encoded, unwritable};
 use crate::log::{End, LastSegment};
 use crate::watermark::Watermark;
 
@@ -29,65 +30,83 @@ type Answer = Result<RangeInclusive<u64>, StoreError>;
 
 /// The appends of this process that wait to be written.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
-    state: Mutex<State>,
-    changed: Condvar,
-}
+pub(super) struct Queue(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     /// In the order in which they came.
     waiting: Vec<Arc<Request>>,
-    /// Whether one of the waiting threads is writing.
+    /// Whether one of the waiting threads is writing, or has been asked to.
     has_leader: bool,
 }
 
 #[derive(Debug)]
 struct Request {
     encoded: Encoded,
-    condition: Option<AppendCondition>,
+    /// What must not be found, and above which position.
+    condition: Option<(Search, u64)>,
     answer: Mutex<Option<Answer>>,
+    /// Whether it is answered or asked to lead, so that its thread has something to do.
+    is_called: AtomicBool,
+    thread: Thread,
 }
 
 impl Request {
     fn answer(&self) -> MutexGuard<'_, Option<Answer>> {
         self.answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn call(&self) {
+        self.is_called.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
 }
 
 impl Queue {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a request out; false if a leader has it already.
+    /// Queues a request. Who is first is called at once, to lead.
+    fn push(&self, request: &Arc<Request>) {
+        let mut state = self.state();
+        state.waiting.push(Arc::clone(request));
+        if !state.has_leader {
+            state.has_leader = true;
+            request.is_called.store(true, Ordering::Release);
+        }
+    }
+
+    /// Takes a request out that nobody has taken or called.
     fn withdraw(&self, request: &Arc<Request>) -> bool {
         let mut state = self.state();
         let before = state.waiting.len();
-        state.waiting.retain(|other| !Arc::ptr_eq(other, request));
+        if !request.is_called.load(Ordering::Acquire) {
+            state.waiting.retain(|other| !Arc::ptr_eq(other, request));
+        }
         state.waiting.len() < before
     }
 }
 
-/// A group on its way to the disk.
-struct Writing {
-    bytes: Vec<u8>,
-    /// Where it goes, once there is a commit in it.
-    segment: Option<LastSegment>,
-    /// The position of the next event.
-    next: u64,
-    hash: ChainHash,
-    last_time: DateTime<Utc>,
-}
-
-/// The leadership of the queue, given up when it is dropped.
+/// The leadership of the queue; passed on when it is dropped.
 struct Lead<'q>(&'q Queue);
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        self.0.state().has_leader = false;
-        self.0.changed.notify_all();
+        let mut state = self.0.state();
+        match state.waiting.first() {
+            Some(next) => next.call(),
+            None => state.has_leader = false,
+        }
     }
+}
+
+/// A group on its way to the disk.
+struct Group {
+    bytes: Vec<u8>,
+    /// Where it goes, once there is a commit in it.
+    segment: Option<LastSegment>,
+    context: CommitContext,
 }
 
 impl FileStore {
@@ -95,157 +114,152 @@ impl FileStore {
     pub(super) fn append_in_group(&self, events: &[Event], options: &AppendOptions) -> Answer {
         check_append(events)?;
         let encoded = Encoded::new(events).map_err(|error| unwritable(&error))?;
+        let condition = options.condition.as_ref().map(|condition| {
+            (Search::new(&condition.fail_if_events_match), condition.after.unwrap_or(0))
+        });
         self.check_writable()?;
-        let condition = options.condition.clone();
-        let request = Arc::new(Request { encoded, condition, answer: Mutex::default() });
-        self.queue.state().waiting.push(Arc::clone(&request));
-        let cancel = options.cancel.as_ref();
-        let started = Instant::now();
+        let request = Arc::new(Request {
+            encoded,
+            condition,
+            answer: Mutex::default(),
+            is_called: AtomicBool::new(false),
+            thread: thread::current(),
+        });
+        self.queue.push(&request);
+        self.wait_for_call(&request, options.cancel.as_ref())?;
+        if let Some(answer) = request.answer().take() {
+            return answer;
+        }
+        let _lead = Lead(&self.queue);
         loop {
-            let lead = self.wait_for_turn(&request, started, cancel)?;
+            let _lock = self.lock(options.cancel.as_ref()).inspect_err(|_| {
+                self.queue.state().waiting.retain(|other| !Arc::ptr_eq(other, &request));
+            })?;
+            let group = std::mem::take(&mut self.queue.state().waiting);
+            self.commit_group(group, &request);
             if let Some(answer) = request.answer().take() {
                 return answer;
             }
-            let Some(_lead) = lead else { continue };
-            let _lock = self.lock(cancel).inspect_err(|_| {
-                self.queue.withdraw(&request);
-            })?;
-            let group = std::mem::take(&mut self.queue.state().waiting);
-            self.commit_group(group);
         }
     }
 
-    /// Waits until the request is answered, or nobody leads and this thread may.
-    fn wait_for_turn(
+    /// Waits until the request is answered or called to lead.
+    fn wait_for_call(
         &self,
         request: &Arc<Request>,
-        started: Instant,
         cancel: Option<&Cancel>,
-    ) -> Result<Option<Lead<'_>>, StoreError> {
-        let mut state = self.queue.state();
-        loop {
-            if request.answer().is_some() {
-                return Ok(None);
+    ) -> Result<(), StoreError> {
+        let started = Instant::now();
+        while !request.is_called.load(Ordering::Acquire) {
+            match cancel {
+                Some(_) => thread::park_timeout(CANCEL_POLL),
+                None => thread::park_timeout(self.options.lock_timeout),
             }
-            if !state.has_leader {
-                state.has_leader = true;
-                return Ok(Some(Lead(&self.queue)));
-            }
-            let waited = self.queue.changed.wait_timeout(state, CANCEL_POLL);
-            state = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
             // What a leader has taken is written in any case; its answer is waited for.
-            if let Err(error) = self.give_up_waiting(started, cancel) {
-                drop(state);
-                if self.queue.withdraw(request) {
-                    return Err(error);
-                }
-                state = self.queue.state();
+            if let Err(error) = self.give_up_waiting(started, cancel)
+                && self.queue.withdraw(request)
+            {
+                return Err(error);
             }
         }
+        Ok(())
     }
 
     /// Writes a group, under the lock, and answers every request in it. What does not fit goes back
     /// to the front of the queue.
-    fn commit_group(&self, group: Vec<Arc<Request>>) {
-        let mut staged = Vec::with_capacity(group.len());
-        let written = self.write_group(&group, &mut staged);
+    fn commit_group(&self, requests: Vec<Arc<Request>>, own: &Arc<Request>) {
+        let mut answers = Vec::with_capacity(requests.len());
+        let written = self.write_group(&requests, &mut answers);
         if let Err(error) = &written {
             self.log_mut().unstage();
-            staged.clear();
-            for request in &group {
-                request.answer().get_or_insert_with(|| Err(same_for_another(error)));
+            answers.clear();
+            answers.extend(requests.iter().map(|_| Err(same_for_another(error))));
+        }
+        // They are answered in their order, as far as the group went.
+        let mut requests = requests.into_iter();
+        for (answer, request) in answers.into_iter().zip(requests.by_ref()) {
+            *request.answer() = Some(answer);
+            if !Arc::ptr_eq(&request, own) {
+                request.call();
             }
         }
-        for (request, answer) in staged {
-            *request.answer() = Some(answer);
+        self.queue.state().waiting.splice(0..0, requests);
+        if written.is_ok() {
+            self.index_what_grew();
         }
-        let left = group.into_iter().filter(|request| request.answer().is_none());
-        self.queue.state().waiting.splice(0..0, left);
     }
 
-    /// Decides, encodes and stages as many requests as fit into one write, and writes them. The
-    /// answers in `staged` hold once this returns well.
-    fn write_group<'g>(
+    /// Decides, encodes and stages requests in their order, as many as fit into one write, and
+    /// writes them. The answers hold once this returns well.
+    fn write_group(
         &self,
-        group: &'g [Arc<Request>],
-        staged: &mut Vec<(&'g Request, Answer)>,
+        requests: &[Arc<Request>],
+        answers: &mut Vec<Answer>,
     ) -> Result<(), StoreError> {
         let mut mark = self.catch_up_as_writer()?;
         // Only who holds the lock moves the end of the log, so it stays where it is now.
         let end = self.log().end();
-        let mut writing = Writing {
+        let mut group = Group {
             bytes: Vec::new(),
             segment: None,
-            next: end.head + 1,
-            hash: end.hash,
-            last_time: end.last_time,
+            context: CommitContext {
+                next: end.head + 1,
+                group: end.head + 1,
+                hash: end.hash,
+                now: recording_time(),
+                last_time: end.last_time,
+            },
         };
-        for request in group {
-            if let Some(conflict) = self.conflict(request) {
-                let failed = Err(StoreError::ConditionFailed { conflict });
-                staged.push((request, failed));
+        for request in requests {
+            if let Some((search, after)) = &request.condition
+                && let Some(conflict) = self.log().first_match(search, after.saturating_add(1), u64::MAX)
+            {
+                answers.push(Err(StoreError::ConditionFailed { conflict }));
                 continue;
             }
-            let commit = request.encoded.commit(&CommitContext {
-                first: writing.next,
-                group: end.head + 1,
-                previous: writing.hash,
-                now: recording_time(),
-                last_time: writing.last_time,
-            });
-            let len = commit.bytes.len();
-            let segment = match &writing.segment {
+            let len = request.encoded.size();
+            let segment = match &group.segment {
                 None => {
                     self.settle_flush(&end, &mut mark)?;
-                    self.segment_for(&end, len as u64)?
+                    group.segment.insert(self.segment_for(&end, len as u64)?)
                 }
                 Some(segment) => {
-                    let offset = segment.end + writing.bytes.len() as u64;
-                    if !self.fits(offset, len as u64) || writing.bytes.len() + len > GROUP_BYTES {
+                    let offset = segment.end + group.bytes.len() as u64;
+                    if !self.fits(offset, len as u64) || group.bytes.len() + len > GROUP_BYTES {
                         break;
                     }
-                    segment.clone()
+                    segment
                 }
             };
-            let first = writing.next;
-            writing.next += request.encoded.len();
-            (writing.hash, writing.last_time) = (commit.hash, commit.last_time);
-            self.log_mut().stage(segment.end + writing.bytes.len() as u64, &commit.bytes);
-            writing.bytes.extend_from_slice(&commit.bytes);
-            writing.segment = Some(segment);
-            staged.push((request, Ok(first..=writing.next - 1)));
+            let (first, base) = (group.context.next, segment.end);
+            let mut log = self.log_mut();
+            request.encoded.commit(&mut group.context, &mut group.bytes, |position, at, name, tags| {
+                let (offset, end) = (base + at.start as u64, base + at.end as u64);
+                log.stage(name, tags.iter(), Place { offset, end, position });
+            });
+            answers.push(Ok(first..=group.context.next - 1));
         }
-        self.write_and_publish(&writing, &mark)
+        self.write_and_publish(&group, &mark)
     }
 
-    /// The first event, durable or staged, that a request must not find.
-    fn conflict(&self, request: &Request) -> Option<u64> {
-        let condition = request.condition.as_ref()?;
-        let after = condition.after.unwrap_or(0);
-        self.log().first_match_after(&condition.fail_if_events_match, after)
-    }
-
-    fn write_and_publish(&self, writing: &Writing, mark: &Watermark) -> Result<(), StoreError> {
-        let Some(segment) = &writing.segment else { return Ok(()) };
-        let new_end = segment.end + writing.bytes.len() as u64;
+    fn write_and_publish(&self, group: &Group, mark: &Watermark) -> Result<(), StoreError> {
+        let Some(segment) = &group.segment else { return Ok(()) };
+        let new_end = segment.end + group.bytes.len() as u64;
         self.make_room(segment, new_end)?;
-        self.write(segment, &writing.bytes, mark)?;
-        let head = writing.next - 1;
-        self.log_mut().publish(&End {
-            head,
-            hash: writing.hash,
-            last_time: writing.last_time,
-            segment: Some(LastSegment { end: new_end, ..segment.clone() }),
-        });
+        self.write(segment, &group.bytes, mark)?;
+        let CommitContext { next, hash, last_time, .. } = group.context;
+        let (head, segment) = (next - 1, LastSegment { end: new_end, ..segment.clone() });
         // The group is durable. If readers cannot be told, the next writer finds it all the same.
+        let (first, end) = (segment.first, segment.end);
         let _ = self.write_watermark(&Watermark {
             head,
-            segment: segment.first,
-            end: new_end,
+            segment: first,
+            end,
             writing: false,
             ..*mark
         });
-        *self.ledger_is_behind.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.log_mut().publish(&End { head, hash, last_time, segment: Some(segment) });
+        self.ledger_is_behind.store(true, Ordering::Release);
         Ok(())
     }
 }

@@ -2,20 +2,27 @@
 //! and keeps the ledger.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use dcb::{Cancel, StoreError};
 
 use super::{FileStore, ReadOnly, paths};
-use crate::disk::{Access, DiskFile};
-use crate::log::{End, LastSegment, Log};
+use crate::disk::DiskFile;
+use crate::log::{End, LastSegment};
 use crate::meta::{Ledger, io_error, write_sealed};
 use crate::watermark::Watermark;
 
 /// How much room is made at the end of a segment at once, so that an append only overwrites what
 /// is already allocated and its sync has no file size to record.
 const ALLOCATION_BYTES: u64 = 1024 * 1024;
+
+/// How far the log grows before the index of its last segment is written anew.
+const INDEX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How much must have been appended since for the index to be written once more at a clean close.
+/// Less is as soon read as an index is written.
+const INDEX_AT_CLOSE_BYTES: u64 = 1024 * 1024;
 
 /// The store's lock, while it is held.
 pub(crate) struct LockGuard<'s> {
@@ -109,11 +116,11 @@ impl FileStore {
             Some(empty) if empty.end == 0 => empty.clone(),
             full => {
                 if let Some(full) = full {
-                    self.sync(full)?;
-                    full.file.set_len(full.end).map_err(|e| io_error("trimming", &full.path, e))?;
-                    self.write_ledger(end, (!self.options.flush).then_some(end.head + 1))?;
+                    self.seal(full, end)?;
                 }
-                self.begin_segment(end.head + 1)?
+                let segment = self.log().create_segment(&*self.options.disk, end.head + 1)?;
+                self.log_mut().begin_segment(&segment);
+                segment
             }
         };
         // Before the first byte is in it, its name is durable.
@@ -122,13 +129,40 @@ impl FileStore {
         Ok(segment)
     }
 
-    fn begin_segment(&self, first: u64) -> Result<LastSegment, StoreError> {
-        let path: Arc<Path> = Log::segment_path(&paths(&self.dir).3, first).into();
-        let file = self.options.disk.open(&path, Access::Create);
-        let file = file.map_err(|e| io_error("creating", &path, e))?.into();
-        let segment = LastSegment { first, path, file, end: 0 };
-        self.log_mut().begin_segment(&segment);
-        Ok(segment)
+    /// Ends a segment for good: nothing is written to it any more.
+    fn seal(&self, full: &LastSegment, end: &End) -> Result<(), StoreError> {
+        self.sync(full)?;
+        full.file.set_len(full.end).map_err(|e| full.file.error("trimming", e))?;
+        self.write_ledger(end, (!self.options.flush).then_some(end.head + 1))?;
+        let last = self.log().segments.len().saturating_sub(1);
+        self.write_index(last);
+        Ok(())
+    }
+
+    /// Writes the index of a segment to a file and lets go of what is in memory. If it cannot be
+    /// written, whoever needs it reads the log.
+    fn write_index(&self, segment: usize) {
+        let disk = &*self.options.disk;
+        let written = self.log().write_index(disk, segment);
+        match written {
+            Ok(()) => self.log_mut().release(disk, segment, u64::MAX),
+            Err(error) => tracing::warn!(%error, "an index could not be written"),
+        }
+    }
+
+    /// Writes the index of the last segment anew when it has grown by much, so that whoever opens
+    /// the store after a crash has little to read.
+    pub(super) fn index_what_grew(&self) {
+        let (last, bytes) = self.log().unindexed_end();
+        if bytes >= INDEX_BYTES {
+            self.write_index(last);
+        }
+    }
+
+    /// Writes the index of each segment that has none, or an incomplete one.
+    pub(super) fn index_what_is_missing(&self) {
+        let missing = self.log().unindexed_segments();
+        missing.into_iter().for_each(|segment| self.write_index(segment));
     }
 
     /// Makes sure that a segment's file has room up to an offset. Nothing of a commit is written
@@ -145,7 +179,7 @@ impl FileStore {
             segment.file.write_at(allocated, &fill)?;
             segment.file.sync()
         };
-        make().map_err(|error| io_error("making room in", &segment.path, error))
+        make().map_err(|error| segment.file.error("making room in", error))
     }
 
     /// Before the first unsynced write, the ledger says from where on events may be lost; before
@@ -188,7 +222,7 @@ impl FileStore {
     ) -> Result<(), StoreError> {
         self.write_watermark(&Watermark { writing: true, ..*mark })?;
         let written = segment.file.write_at(segment.end, bytes);
-        written.map_err(|error| self.poisoned_by(io_error("writing to", &segment.path, error)))?;
+        written.map_err(|error| self.poisoned_by(segment.file.error("writing to", error)))?;
         match self.options.flush {
             true => self.sync(segment),
             false => Ok(()),
@@ -199,7 +233,7 @@ impl FileStore {
     /// tell: the system may have dropped what it could not write.
     fn sync(&self, segment: &LastSegment) -> Result<(), StoreError> {
         let synced = segment.file.sync();
-        synced.map_err(|error| self.poisoned_by(io_error("syncing", &segment.path, error)))
+        synced.map_err(|error| self.poisoned_by(segment.file.error("syncing", error)))
     }
 
     /// Makes this process refuse all further writes.
@@ -209,20 +243,23 @@ impl FileStore {
              store is opened again"
         );
         *self.read_only() = Some(ReadOnly::Poisoned(reason));
+        self.folds.clear();
         error
     }
 
     /// What a clean close leaves behind: everything synced, and a ledger that says so, so that any
     /// bad line found later is known to be damage.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
-        if !*self.ledger_is_behind.lock().unwrap_or_else(PoisonError::into_inner)
-            || self.check_writable().is_err()
-        {
+        if !self.ledger_is_behind.load(Ordering::Acquire) || self.check_writable().is_err() {
             return Ok(());
         }
         let _lock = self.lock(None)?;
         let mark = self.catch_up_as_writer()?;
         self.settle(&self.log().end())?;
+        let (last, bytes) = self.log().unindexed_end();
+        if bytes >= INDEX_AT_CLOSE_BYTES {
+            self.write_index(last);
+        }
         self.write_watermark(&Watermark { unsynced_from: 0, ..mark })
     }
 }

@@ -10,7 +10,10 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dcb::{Event, EventStore, Query, ReadOptions, StoreError};
+use dcb::{
+    DecisionProjection, Event, EventRef, EventStore, Query, ReadOptions, StoreError,
+    build_decision_model,
+};
 use dcb_file::{FileStore, Options, verify};
 
 use disk::{Fault, PowerDisk};
@@ -228,13 +231,21 @@ fn a_refusing_disk_loses_nothing_acknowledged_and_poisons_only_this_process() {
 }
 
 #[test]
-fn a_store_whose_write_failed_refuses_writes_but_reads_on() {
+fn a_store_whose_write_failed_refuses_writes_forgets_kept_folds_and_reads_on() {
+    let everything = || {
+        let count = |n: &mut u64, _: &EventRef<'_>| *n += 1;
+        DecisionProjection::new(0, Query::all(), count).named("everything", 1, "")
+    };
+    let events_read =
+        |store: &FileStore| build_decision_model(store, &everything()).unwrap().events_read;
     let mut poisoned = 0;
     for after in 1..10 {
         let disk = PowerDisk::default();
         let one_segment = Options { segment_bytes: 100_000, ..options(&disk, true) };
         let store = FileStore::create(DIR, one_segment).unwrap();
         store.append(&commit(1), None).unwrap();
+        let first_read = events_read(&store);
+        assert!(first_read > 0 && events_read(&store) == 0);
         let at = disk.operations() + after;
         disk.fail(Fault { at, lasting: false, kind: ErrorKind::Other });
         let _ = store.append(&commit(2), None);
@@ -242,7 +253,7 @@ fn a_store_whose_write_failed_refuses_writes_but_reads_on() {
         let Err(StoreError::ReadOnly { reason }) = store.append(&commit(2), None) else { continue };
         poisoned += 1;
         assert!(reason.contains("opened again"), "{reason}");
-        assert_eq!(commits(&store), [1]);
+        assert_eq!((commits(&store), events_read(&store)), (vec![1], first_read));
         let again = FileStore::open(DIR, options(&disk, true)).unwrap();
         let next = u32::try_from(commits(&again).len()).unwrap() + 1;
         again.append(&commit(next), None).unwrap();

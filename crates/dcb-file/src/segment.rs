@@ -1,0 +1,213 @@
+//! One file of the log, and what is indexed of it.
+
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use dcb::StoreError;
+use smallvec::{SmallVec, smallvec};
+
+use crate::disk::{Disk, DiskFile, Mapping};
+use crate::index::{Covered, IndexFile, MemoryIndex, Part, Place, write_index};
+use crate::line::Line;
+use crate::log::Damage;
+use crate::meta::io_error;
+use crate::scan::{LineReader, RawLine, line_number_at};
+
+pub(crate) const BAD_LINE: &str = "the line is not what was written";
+
+/// An open event file. Its bytes can also be had without copying them.
+#[derive(Debug)]
+pub(crate) struct SegmentFile {
+    pub(crate) path: PathBuf,
+    file: Box<dyn DiskFile>,
+    /// How long it may become.
+    capacity: u64,
+    mapping: OnceLock<Option<Box<dyn Mapping>>>,
+}
+
+impl SegmentFile {
+    pub(crate) fn new(path: PathBuf, file: Box<dyn DiskFile>, capacity: u64) -> Self {
+        Self { path, file, capacity, mapping: OnceLock::new() }
+    }
+
+    /// The file's bytes, where they can be had without copying. Only what is known to be whole may
+    /// be looked at.
+    pub(crate) fn mapping(&self) -> Option<&dyn Mapping> {
+        let map = || self.file.map(self.capacity.max(self.file.size().ok()?));
+        self.mapping.get_or_init(map).as_deref()
+    }
+
+    /// The same as an error of the store.
+    pub(crate) fn error(&self, doing: &str, error: std::io::Error) -> StoreError {
+        io_error(doing, &self.path, error)
+    }
+
+    /// What cannot be read of this file.
+    pub(crate) fn damage(&self, at: u64, positions: (u64, u64), reason: &str) -> Damage {
+        Damage {
+            file: self.path.clone(),
+            // That it cannot be told does not matter beside what is told.
+            line: line_number_at(&*self.file, at).unwrap_or_default(),
+            first_position: positions.0,
+            last_position: positions.1,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl Deref for SegmentFile {
+    type Target = dyn DiskFile;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.file
+    }
+}
+
+/// A file of the log and what this process knows of it.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    /// The position of its first event; its name.
+    pub(crate) first: u64,
+    pub(crate) file: Arc<SegmentFile>,
+    /// Where its last known commit ends; the next one starts there.
+    pub(crate) end: u64,
+    /// What an index file knows.
+    base: Option<Base>,
+    /// What came behind that.
+    pub(crate) recent: MemoryIndex,
+}
+
+/// The first events of a segment, as an index file has them.
+#[derive(Debug)]
+struct Base {
+    file: IndexFile,
+    /// The same, made again from the log, if the file turned out to be garbage.
+    rebuilt: OnceLock<MemoryIndex>,
+}
+
+impl Segment {
+    pub(crate) fn new(first: u64, file: Arc<SegmentFile>) -> Self {
+        Self { first, file, end: 0, base: None, recent: MemoryIndex::default() }
+    }
+
+    /// Takes an index file in place of what is in memory and of reading the lines that it knows, if
+    /// these are all at or below a position. Says up to where it knows them.
+    ///
+    /// The file is not believed without a look at the log: the last line that it knows must stand
+    /// where it says, and end the commit that it says.
+    pub(crate) fn adopt(&mut self, disk: &dyn Disk, path: &Path, trusted: u64) -> Option<Covered> {
+        let file = IndexFile::open(disk, path)?;
+        let covered = file.covered;
+        let known = self.base.as_ref().map_or(0, |base| base.file.covered.head);
+        let recent = self.recent.last().map_or(known, |place| place.position);
+        if covered.first != self.first || covered.head > trusted || covered.head < recent {
+            return None;
+        }
+        if self.covered_by(covered.last_offset..covered.end)? != covered {
+            return None;
+        }
+        self.recent = MemoryIndex::default();
+        self.end = self.end.max(covered.end);
+        self.base = Some(Base { file, rebuilt: OnceLock::new() });
+        Some(covered)
+    }
+
+    /// What an index of everything up to a line covers; `None` if no commit ends with that line.
+    fn covered_by(&self, last_line: Range<u64>) -> Option<Covered> {
+        let len = last_line.end.checked_sub(last_line.start)?;
+        let mut bytes = vec![0; usize::try_from(len).ok()?];
+        let got = self.file.read_at(last_line.start, &mut bytes).ok()?;
+        let line = Line::parse(bytes.get(..got)?.strip_suffix(b"\n")?)?;
+        Some(Covered {
+            first: self.first,
+            head: line.position,
+            end: last_line.end,
+            last_offset: last_line.start,
+            hash: line.commit?.hash,
+            last_time: line.timestamp()?,
+        })
+    }
+
+    /// Where the lines start that no index file knows.
+    pub(crate) fn indexed_end(&self) -> u64 {
+        self.base.as_ref().map_or(0, |base| base.file.covered.end)
+    }
+
+    /// Writes the index of all that is known of this segment to a file, unless there is nothing that
+    /// the file does not know, or some of it is damaged.
+    pub(crate) fn write_index(&self, disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+        let last = self.recent.last();
+        let Some(covered) = last.and_then(|last| self.covered_by(last.offset..last.end)) else {
+            return Ok(());
+        };
+        let parts = self.parts(&mut |_| {});
+        let events: u64 = parts.iter().map(|part| u64::from(part.len())).sum();
+        if covered.end != self.end || self.first + events != covered.head + 1 {
+            return Ok(());
+        }
+        write_index(disk, path, &covered, &parts).map_err(|error| io_error("writing", path, error))
+    }
+
+    /// The parts of its index, in order of position. What is found damaged on the way is noted.
+    pub(crate) fn parts(&self, note: &mut dyn FnMut(Damage)) -> SmallVec<[Part<'_>; 2]> {
+        let mut parts = smallvec![];
+        if let Some(base) = &self.base {
+            parts.push(match base.file.body() {
+                Some(body) => Part::File(body),
+                None => Part::Memory(base.rebuilt.get_or_init(|| self.rebuild(&base.file, note))),
+            });
+        }
+        if !self.recent.is_empty() {
+            parts.push(Part::Memory(&self.recent));
+        }
+        parts
+    }
+
+    /// Indexes the lines of an index file that is garbage.
+    fn rebuild(&self, garbage: &IndexFile, note: &mut dyn FnMut(Damage)) -> MemoryIndex {
+        let covered = garbage.covered;
+        tracing::warn!(segment = self.first, "an index file is garbage; the log is read instead");
+        let mut index = MemoryIndex::default();
+        let mut head = covered.first - 1;
+        let mut reader = LineReader::new(&**self.file, 0, covered.end);
+        let mut gap = None;
+        loop {
+            let raw = match reader.next_line() {
+                Ok(Some(raw)) => raw,
+                Ok(None) => break,
+                Err(error) => {
+                    let reason = format!("it cannot be read: {error}");
+                    note(self.file.damage(0, (head + 1, covered.head), &reason));
+                    return index;
+                }
+            };
+            let Some(line) = parse(&raw).filter(|line| line.position > head) else {
+                gap.get_or_insert(raw.offset);
+                continue;
+            };
+            if line.position > head + 1 {
+                let at = gap.unwrap_or(raw.offset);
+                note(self.file.damage(at, (head + 1, line.position - 1), BAD_LINE));
+            }
+            gap = None;
+            head = line.position;
+            let event = line.event();
+            index.push(event.event_type, event.tags.iter(), place_of(&raw, head));
+        }
+        if head < covered.head {
+            let at = gap.unwrap_or(covered.end);
+            note(self.file.damage(at, (head + 1, covered.head), BAD_LINE));
+        }
+        index
+    }
+}
+
+/// A line, if it is whole.
+pub(crate) fn parse<'a>(raw: &RawLine<'a>) -> Option<Line<'a>> {
+    raw.terminated.then(|| Line::parse(raw.bytes)).flatten()
+}
+
+pub(crate) fn place_of(raw: &RawLine<'_>, position: u64) -> Place {
+    Place { offset: raw.offset, end: raw.end(), position }
+}
