@@ -270,6 +270,32 @@ fn a_store_is_backed_up_restored_and_deleted() {
 }
 
 #[test]
+fn tags_are_added_to_past_events_from_their_data() {
+    let (_dir, store) = small_store();
+    let sold = br#"{"type":"Sold","data":{"customer":{"id":"c 7"},"n":3,"list":[1]}}
+{"type":"Sold","data":{"customer":{"id":""},"n":4}}"#;
+    append(&store, sold).json();
+    let add =
+        |tags: &[&str]| call(&[&["store", "add-tags", &store, "--type", "Sold"], tags].concat());
+    let tags = ["--tag", "customer=/customer/id", "--tag", "n=/n", "--tag", "list=/list"];
+    assert_eq!(add(&tags).json(), json!({"events": 4, "tags": 3, "position": 6}));
+    assert_eq!(add(&tags).json(), json!({"events": 4, "tags": 0, "position": null}));
+    let found = |tag: &str| {
+        let query = format!(r#"{{"items":[{{"tags":["{tag}"]}}]}}"#);
+        positions(&call(&["store", "read", &store, "--query", &query]))
+    };
+    assert_eq!((found("customer:c 7"), found("n:4")), (vec![4], vec![5]));
+    assert_eq!(positions(&call(&["store", "read", &store])), [1, 2, 3, 4, 5]);
+    assert_eq!(append(&store, br#"{"type":"A"}"#).json()["first"], 7);
+    assert_eq!(call(&["store", "verify", &store]).json()["damage"], json!([]));
+
+    add(&["--tag", "a b=/n"]).assert_failed(2, &["bad key"]);
+    add(&["--tag", "n"]).assert_failed(2, &["key=/json/pointer"]);
+    add(&["--tag", "n=n"]).assert_failed(2, &["slash"]);
+    append(&store, br#"{"type":"$TagsAdded"}"#).assert_failed(2, &["$TagsAdded"]);
+}
+
+#[test]
 fn a_store_goes_to_opossum_and_comes_back() {
     let (dir, store) = small_store();
     let path = |name: &str| text(&dir.path().join(name)).to_owned();

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Subcommand, ValueEnum};
-use dcb::{AppendCondition, Event, EventStore, Query, ReadOptions};
+use dcb::{AppendCondition, Event, EventStore, Maintenance, Query, ReadOptions, Tag};
 use dcb_file::opossum::{self, ImportError, Layout};
 use dcb_file::{FileStore, Options, SystemDisk};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::Outcome;
 use crate::failure::{Failure, Status};
@@ -73,6 +74,20 @@ pub(crate) enum StoreCommand {
         /// The store's folder
         dir: PathBuf,
     },
+    /// Add tags to all past events of a type, so that they are found by them
+    ///
+    /// History is not rewritten: the tags stand in a commit of their own. Events that lack the value,
+    /// or have one that is no text or number, get no tag. Doing it again adds nothing.
+    AddTags {
+        /// The store's folder
+        dir: PathBuf,
+        /// The type of the events
+        #[arg(long, value_name = "T")]
+        r#type: String,
+        /// A tag's key, and where in an event's data its value is: customer=/customer/id
+        #[arg(long = "tag", value_name = "KEY=/JSON/POINTER", required = true, value_parser = tag_source)]
+        tags: Vec<TagSource>,
+    },
     /// Copy a store as it is now to a new or empty folder, while tills sell, and verify the copy
     Backup {
         /// The store's folder
@@ -114,6 +129,36 @@ pub(crate) enum StoreCommand {
         #[arg(long)]
         skip_damaged: bool,
     },
+}
+
+/// Where the value of a tag comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct TagSource {
+    key: String,
+    pointer: String,
+}
+
+/// Reads `key=/json/pointer`.
+fn tag_source(text: &str) -> Result<TagSource, String> {
+    let (key, pointer) = text.split_once('=').ok_or("write it as key=/json/pointer")?;
+    if !pointer.is_empty() && !pointer.starts_with('/') {
+        return Err("a JSON pointer starts with a slash: /customer/id".into());
+    }
+    // Any value does to see whether the key is good.
+    Tag::new(key, "value").map_err(|error| error.to_string())?;
+    Ok(TagSource { key: key.into(), pointer: pointer.into() })
+}
+
+impl TagSource {
+    /// The tag for an event with this data, if its value makes one.
+    fn tag(&self, data: &Value) -> Option<Tag> {
+        let value = match data.pointer(&self.pointer)? {
+            Value::String(text) => text.clone(),
+            number @ (Value::Number(_) | Value::Bool(_)) => number.to_string(),
+            _ => return None,
+        };
+        Tag::new(&self.key, value).ok()
+    }
 }
 
 /// Whose names an export has.
@@ -179,6 +224,7 @@ pub(crate) fn run(command: StoreCommand) -> Outcome {
             dcb_file::delete_store(&dir, &Options::default())?;
             print_json(&serde_json::json!({ "deleted": dir }))
         }
+        StoreCommand::AddTags { dir, r#type, tags } => add_tags(&dir, &r#type, &tags),
         StoreCommand::Backup { dir, out } => {
             print_json(&dcb_file::backup(&dir, &out, &Options::default())?)
         }
@@ -190,6 +236,19 @@ pub(crate) fn run(command: StoreCommand) -> Outcome {
         }
         StoreCommand::Import { src, dir, skip_damaged } => import(&src, &dir, skip_damaged),
     }
+}
+
+fn add_tags(dir: &Path, event_type: &str, sources: &[TagSource]) -> Outcome {
+    let store = open(dir, Options::default())?;
+    let added = store.add_tags(event_type, &mut |event| {
+        let data: Value = event.data_as().unwrap_or_default();
+        sources.iter().filter_map(|source| source.tag(&data)).collect()
+    })?;
+    print_json(&serde_json::json!({
+        "events": added.events,
+        "tags": added.tags,
+        "position": added.position,
+    }))
 }
 
 fn import(src: &Path, dir: &Path, skip_damaged: bool) -> Outcome {

@@ -30,6 +30,7 @@
 //! and kept aside ([`FileStore::recovery`]), damage is told and left alone
 //! ([`FileStore::damage`], [`verify`]).
 
+mod added_tags;
 mod admin;
 mod copy;
 mod cursor;

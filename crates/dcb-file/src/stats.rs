@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn stats_count_what_is_there() {
         let dir = tempfile::tempdir().unwrap();
-        let options = Options { segment_bytes: 2_000, ..Options::default() };
+        let options = Options { segment_bytes: 1_000, ..Options::default() };
         let store = FileStore::create(dir.path(), options).unwrap();
         let empty = store.stats().unwrap();
         assert_eq!((empty.events, empty.bytes, empty.first_time), (0, 0, None));

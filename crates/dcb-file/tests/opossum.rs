@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dcb::{Event, EventStore, Query, ReadOptions, SequencedEvent};
+use dcb::{Event, EventStore, Maintenance, Query, ReadOptions, SequencedEvent};
 use dcb_file::opossum::{ImportError, Layout, export, import};
 use dcb_file::{FileStore, Options};
 use serde_json::{Value, json};
@@ -66,6 +66,23 @@ fn from_here_to_opossum_and_back_nothing_changes() {
         assert_ne!(copy.store_id(), store.store_id());
         assert_eq!(copy.append(&awkward(), None).unwrap()[0], 101);
     }
+}
+
+#[test]
+fn added_tags_go_to_opossum_and_the_commits_that_added_them_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let [shop, out, back] = ["shop", "out", "back"].map(|name| dir.path().join(name));
+    let store = FileStore::create(&shop, options()).unwrap();
+    store.append(&awkward(), None).unwrap();
+    store.add_tags("ItemAdded", &mut |_| vec!["added:1".parse().unwrap()]).unwrap();
+    assert_eq!(store.append(&awkward(), None).unwrap()[0], 7);
+    assert_eq!(export(&shop, &out, Layout::Js, &options()).unwrap().events, 10);
+    assert_eq!(json_of(&out.join("indices/tags/added_1.json"))["positions"], json!([1]));
+    import(&out, &back, false, &options()).unwrap();
+    let (theirs, ours) = (all(&FileStore::open(&back, options()).unwrap()), all(&store));
+    let events = |events: Vec<SequencedEvent>| events.into_iter().map(|event| event.event);
+    assert!(theirs.iter().map(|event| event.position).eq(1..=10));
+    assert!(events(theirs).eq(events(ours)));
 }
 
 /// A folder as opossum-js documents it, laid out as `JSON.stringify(event, null, 2)` does.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dcb::{EventStore, Query, ReadOptions, StoreError};
+use dcb::{EventRef, EventStore, Query, ReadOptions, StoreError};
 use serde::Serialize;
 
 use super::Layout;
@@ -37,24 +37,27 @@ pub fn export(
 ) -> Result<Exported, StoreError> {
     let store = FileStore::open(dir, options.clone())?;
     let mut events = store.read(&Query::all(), ReadOptions::default())?;
-    let head = events.head();
     build_aside(&*options.disk, out.as_ref(), |aside| {
         let folder = Folder { path: aside, disk: &*options.disk, flush: options.flush, layout };
         let mut index = Index::new(layout);
         folder.create("events")?;
+        // The same as here, but that Opossum knows no commits that add tags and no gaps.
+        let mut position = 0;
         while let Some(event) = events.next_ref()? {
-            let position = event.position;
+            let recorded = event.position;
+            position += 1;
+            let event = EventRef { position, ..event };
             let (text, tags) = envelope::write(&event).map_err(|error| StoreError::Damaged {
-                place: format!("position {position}"),
+                place: format!("position {recorded}"),
                 reason: format!("what was recorded is no JSON: {error}"),
             })?;
             folder.write(&format!("events/{}", layout.event_file(position)), &text)?;
             index.add(position, event.event_type, &tags);
         }
         folder.write_index(&index)?;
-        folder.write(layout.ledger_file(), &layout.ledger(head))?;
+        folder.write(layout.ledger_file(), &layout.ledger(position))?;
         sync_names(folder.disk, &folder.path.join("events"))?;
-        Ok(Exported { events: head })
+        Ok(Exported { events: position })
     })
 }
 
