@@ -237,6 +237,90 @@ fn a_lock_held_too_long_is_status_4() {
     assert_eq!(append(&store, br#"{"type":"A"}"#).json()["first"], 4);
 }
 
+#[test]
+fn a_store_is_backed_up_restored_and_deleted() {
+    let (dir, store) = small_store();
+    let path = |name: &str| text(&dir.path().join(name)).to_owned();
+    let [copy, restored] = ["copy", "restored"].map(path);
+    let report = call(&["store", "backup", &store, &copy]).json();
+    assert_eq!((&report["head"], &report["damage"]), (&json!(3), &json!([])));
+    call(&["store", "backup", &store, &copy]).assert_failed(2, &["empty"]);
+    append(&store, br#"{"type":"A"}"#).json();
+    assert_eq!(call(&["store", "restore", &copy, &restored]).json()["hash"], report["hash"]);
+    assert_eq!(positions(&call(&["store", "read", &restored])), [1, 2, 3]);
+
+    let stats = call(&["store", "stats", &store]).json();
+    assert_eq!(
+        (&stats["head"], &stats["types"]),
+        (&json!(4), &json!({"A": 1, "Opened": 1, "Sold": 2}))
+    );
+    call(&["store", "delete", &store]).json();
+    assert!(!Path::new(&store).exists());
+    call(&["store", "delete", &store]).assert_failed(2, &["not a store"]);
+    call(&["store", "delete", text(dir.path())]).assert_failed(2, &["not a store"]);
+    assert_eq!(positions(&call(&["store", "read", &restored])), [1, 2, 3]);
+
+    let file = Path::new(&copy).join("events/0000000001.jsonl");
+    let damaged = std::fs::read_to_string(&file).unwrap().replacen("product:7", "product:9", 1);
+    std::fs::write(&file, damaged).unwrap();
+    let other = path("other");
+    call(&["store", "restore", &copy, &other]).assert_failed(5, &["0000000001.jsonl:2"]);
+    call(&["store", "backup", &copy, &other]).assert_failed(5, &["0000000001.jsonl:2"]);
+    assert!(!Path::new(&other).exists());
+}
+
+#[test]
+fn tags_are_added_to_past_events_from_their_data() {
+    let (_dir, store) = small_store();
+    let sold = br#"{"type":"Sold","data":{"customer":{"id":"c 7"},"n":3,"list":[1]}}
+{"type":"Sold","data":{"customer":{"id":""},"n":4}}"#;
+    append(&store, sold).json();
+    let add =
+        |tags: &[&str]| call(&[&["store", "add-tags", &store, "--type", "Sold"], tags].concat());
+    let tags = ["--tag", "customer=/customer/id", "--tag", "n=/n", "--tag", "list=/list"];
+    assert_eq!(add(&tags).json(), json!({"events": 4, "tags": 3, "position": 6}));
+    assert_eq!(add(&tags).json(), json!({"events": 4, "tags": 0, "position": null}));
+    let found = |tag: &str| {
+        let query = format!(r#"{{"items":[{{"tags":["{tag}"]}}]}}"#);
+        positions(&call(&["store", "read", &store, "--query", &query]))
+    };
+    assert_eq!((found("customer:c 7"), found("n:4")), (vec![4], vec![5]));
+    assert_eq!(positions(&call(&["store", "read", &store])), [1, 2, 3, 4, 5]);
+    assert_eq!(append(&store, br#"{"type":"A"}"#).json()["first"], 7);
+    assert_eq!(call(&["store", "verify", &store]).json()["damage"], json!([]));
+
+    add(&["--tag", "a b=/n"]).assert_failed(2, &["bad key"]);
+    add(&["--tag", "n"]).assert_failed(2, &["key=/json/pointer"]);
+    add(&["--tag", "n=n"]).assert_failed(2, &["slash"]);
+    append(&store, br#"{"type":"$TagsAdded"}"#).assert_failed(2, &["$TagsAdded"]);
+}
+
+#[test]
+fn a_store_goes_to_opossum_and_comes_back() {
+    let (dir, store) = small_store();
+    let path = |name: &str| text(&dir.path().join(name)).to_owned();
+    let [out, net, back] = ["out", "net", "back"].map(path);
+    assert_eq!(call(&["store", "export", &store, &out]).json(), json!({"events": 3}));
+    call(&["store", "export", &store, &out]).assert_failed(2, &["empty"]);
+    call(&["store", "export", &store, &net, "--layout", "dotnet", "--flush", "off"]).json();
+    assert!(Path::new(&out).join("events/000000003.json").exists());
+    assert!(Path::new(&net).join("events/0000000003.json").exists());
+    assert_eq!(call(&["store", "import", &out, &back]).json()["head"], 3);
+    let lines = |store: &str| call(&["store", "read", store]).out;
+    assert_eq!(lines(&back), lines(&store));
+
+    std::fs::remove_file(Path::new(&out).join("events/000000002.json")).unwrap();
+    let again = path("again");
+    let refused = call(&["store", "import", &out, &again]);
+    refused.assert_failed(5, &["000000002.json: it is missing", "--skip-damaged"]);
+    assert!(!Path::new(&again).exists());
+    let skipped = call(&["store", "import", &out, &again, "--skip-damaged"]);
+    assert_eq!(skipped.json()["skipped"].as_array().unwrap().len(), 1);
+    assert!(skipped.err.contains("000000002.json"), "{skipped:?}");
+    assert_eq!(positions(&call(&["store", "read", &again])), [1, 2]);
+    call(&["store", "import", text(dir.path()), &path("none")]).assert_failed(2, &["Opossum"]);
+}
+
 /// A small file system of its own, if this user may mount one.
 struct SmallDisk(TempDir);
 

@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use dcb::{Cursor, EventRef, Query, ReadOptions, StoreError};
+use dcb::{Cursor, EventRef, Query, ReadOptions, StoreError, Tag, Tags};
 
+use crate::added_tags::AddedTags;
 use crate::index::{Place, Search};
 use crate::line::{Line, Unescaped};
 use crate::log::{Damage, Log};
 use crate::scan::is_padding;
-use crate::segment::{BAD_LINE, SegmentFile};
+use crate::segment::{BAD_LINE, Segment, SegmentFile};
 
 /// How many matches are looked up at first, for reads that want little, and at most.
 const BLOCK: Range<usize> = 16..1024;
@@ -45,6 +46,10 @@ pub(crate) struct FileCursor<'s> {
     file: Option<Arc<SegmentFile>>,
     window: Window,
     unescaped: Unescaped,
+    /// The tags that were added to past events when the read began.
+    added: Arc<AddedTags>,
+    /// The tags of an event that got some.
+    tags: Vec<Tag>,
 }
 
 impl<'s> FileCursor<'s> {
@@ -52,7 +57,7 @@ impl<'s> FileCursor<'s> {
         log: &'s RwLock<Log>,
         query: &Query,
         options: ReadOptions,
-        head: u64,
+        (head, added): (u64, Arc<AddedTags>),
         skip_damage: bool,
     ) -> Self {
         let (low, high) = match (options.backwards, options.from) {
@@ -77,6 +82,8 @@ impl<'s> FileCursor<'s> {
             file: None,
             window: Window::default(),
             unescaped: Unescaped::default(),
+            added,
+            tags: Vec::new(),
         }
     }
 
@@ -108,6 +115,16 @@ impl<'s> FileCursor<'s> {
                     None => self.low = self.high + 1,
                 },
                 (true, None) => self.high = segment.first.saturating_sub(1),
+            }
+            if !self.added.is_empty() {
+                let range = match self.backwards {
+                    false => (positions.0, self.low.saturating_sub(1)),
+                    true => (positions.0.max(self.high.saturating_add(1)), positions.1),
+                };
+                merge_added(&log, segment, &self.added, &self.search, range, &mut self.block);
+                if self.backwards {
+                    self.block.reverse();
+                }
             }
             if !self.block.is_empty() {
                 self.file = Some(Arc::clone(&segment.file));
@@ -219,12 +236,39 @@ impl<'s> FileCursor<'s> {
 impl Cursor for FileCursor<'_> {
     fn next(&mut self) -> Result<Option<EventRef<'_>>, StoreError> {
         let Some(place) = self.advance()? else { return Ok(None) };
-        let Self { log, file: Some(file), window, unescaped, .. } = self else { return Ok(None) };
-        match line_at(file, window, place) {
-            Some(line) => Ok(Some(line.into_event(unescaped))),
-            None => Err((&note_damage(log, file, place)).into()),
+        let Self { log, file: Some(file), window, unescaped, added, tags, .. } = self else {
+            return Ok(None);
+        };
+        let Some(line) = line_at(file, window, place) else {
+            return Err((&note_damage(log, file, place)).into());
+        };
+        let event = line.into_event(unescaped);
+        let more = added.of(event.position);
+        if more.is_empty() {
+            return Ok(Some(event));
         }
+        tags.clear();
+        tags.extend(event.tags.iter().filter_map(|tag| tag.parse::<Tag>().ok()));
+        tags.extend_from_slice(more);
+        Ok(Some(EventRef { tags: Tags::from_slice(tags), ..event }))
     }
+}
+
+/// Makes a block of what the index found in a range of a segment complete: with the events that
+/// match by a tag that was added, and without the lines that added them. In order of position.
+fn merge_added(
+    log: &Log,
+    segment: &Segment,
+    added: &AddedTags,
+    search: &Search,
+    range: (u64, u64),
+    block: &mut Vec<Place>,
+) {
+    let by_added = log.matches_by_added(added, search, range);
+    block.extend(by_added.into_iter().filter_map(|position| segment.place_of(position)));
+    block.retain(|place| !added.is_line(place.position));
+    block.sort_unstable_by_key(|place| place.position);
+    block.dedup();
 }
 
 /// Bytes of a file that could not be mapped, and where they start.

@@ -59,6 +59,10 @@ impl Search {
         let tag_hashes = tags.map(|tag| hash_of(tag.as_str())).collect();
         Self { query: query.clone(), tag_hashes }
     }
+
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
+    }
 }
 
 /// One part of a segment's index.
@@ -83,6 +87,11 @@ impl<'i> Part<'i> {
             Self::Memory(index) => index.slot_from(position),
             Self::File(index) => index.slot_from(position),
         }
+    }
+
+    /// The place of the line at a position.
+    pub(crate) fn at(self, position: u64) -> Option<Place> {
+        self.place(self.slot_from(position)).filter(|place| place.position == position)
     }
 
     fn place(self, slot: u32) -> Option<Place> {

@@ -30,6 +30,7 @@
 //! and kept aside ([`FileStore::recovery`]), damage is told and left alone
 //! ([`FileStore::damage`], [`verify`]).
 
+mod added_tags;
 mod admin;
 mod archive;
 mod copy;
@@ -39,10 +40,12 @@ mod index;
 mod line;
 mod log;
 mod meta;
+pub mod opossum;
 mod recovery;
 mod scan;
 mod segment;
 mod staging;
+mod stats;
 mod store;
 mod verify;
 mod watermark;
@@ -53,5 +56,6 @@ pub use copy::{backup, restore};
 pub use disk::{Access, Disk, DiskFile, Mapping, SystemDisk};
 pub use log::Damage;
 pub use recovery::Recovery;
+pub use stats::Stats;
 pub use store::{FileStore, Options};
 pub use verify::{Report, Torn, verify};

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use dcb::StoreError;
+use dcb::{Query, StoreError, TAGS_ADDED};
 use serde::Serialize;
 
+use crate::added_tags::{AddedTags, previous_of};
 use crate::archive;
 use crate::disk::{Access, Disk};
 use crate::index::{Place, Search};
-use crate::line::{ChainHash, CommitMark};
+use crate::line::{ChainHash, CommitMark, Line};
 use crate::meta::{io_error, is_missing};
 use crate::scan::{LineReader, is_padding};
 use crate::segment::{BAD_LINE, Segment, SegmentFile, parse, place_of};
@@ -105,6 +106,8 @@ pub(crate) struct Log {
     pub(crate) hash: ChainHash,
     /// The recording time of the last event.
     pub(crate) last_time: DateTime<Utc>,
+    /// The tags that were added to past events, also by what is only staged.
+    added: Arc<AddedTags>,
     /// What is known not to be readable. A read may find some that nobody knew of.
     damage: Mutex<Vec<Damage>>,
     /// Whether the log could not be read to its end, so that where it goes on is not known.
@@ -124,6 +127,7 @@ impl Log {
             head: 0,
             hash: ChainHash::START,
             last_time: DateTime::UNIX_EPOCH,
+            added: Arc::default(),
             damage: Mutex::default(),
             is_broken: false,
             protected: false,
@@ -205,6 +209,9 @@ impl Log {
     fn forget_above_head(&mut self, from_segment: usize) {
         for segment in self.segments.iter_mut().skip(from_segment) {
             segment.recent.truncate_above(self.head);
+        }
+        if self.added.position() > self.head {
+            Arc::make_mut(&mut self.added).truncate_above(self.head);
         }
     }
 
@@ -317,8 +324,10 @@ impl Log {
             if let Some(covered) = segment.adopt(disk, &index_path, indexed) {
                 (self.head, self.hash) = (covered.head, covered.hash);
                 self.last_time = self.last_time.max(covered.last_time);
+                self.recall_added(covered.tags_added);
             }
         }
+        let Some(segment) = self.segments.get_mut(number) else { return Ok(None) };
         let mut reader = LineReader::new(&**segment.file, segment.end, u64::MAX);
         let commit_break = |position, offset, shown_at, reason: &str| {
             let reason = reason.into();
@@ -340,6 +349,9 @@ impl Log {
             }
             let (event, place) = (line.event(), place_of(&raw, line.position));
             segment.recent.push(event.event_type, event.tags.iter(), place);
+            if event.event_type == TAGS_ADDED {
+                Arc::make_mut(&mut self.added).push(event.position, event.data);
+            }
             next += 1;
             if let Some(CommitMark { first, group, hash }) = line.commit {
                 if first != self.head + 1 || group > first {
@@ -488,6 +500,9 @@ impl Log {
                 }
                 let (event, place) = (line.event(), place_of(&raw, line.position));
                 segment.recent.push(event.event_type, event.tags.iter(), place);
+                if event.event_type == TAGS_ADDED {
+                    Arc::make_mut(&mut self.added).push(event.position, event.data);
+                }
                 head = line.position;
             }
         }
@@ -514,6 +529,19 @@ impl Log {
     /// The first event that matches between two positions, both included; above the head also among
     /// those that are only staged.
     pub(crate) fn first_match(&self, search: &Search, low: u64, high: u64) -> Option<u64> {
+        let mut found = self.first_line(search, low, high);
+        if self.added.is_empty() {
+            return found;
+        }
+        while let Some(line) = found.filter(|position| self.added.is_line(*position)) {
+            found = self.first_line(search, line + 1, high);
+        }
+        let by_added = self.matches_by_added(&self.added, search, (low, high));
+        found.into_iter().chain(by_added.first().copied()).min()
+    }
+
+    /// The first line that the indexes find between two positions.
+    fn first_line(&self, search: &Search, low: u64, high: u64) -> Option<u64> {
         let mut found = Vec::new();
         for segment in self.segments_between(low, high) {
             for part in segment.parts(&mut |damage| self.note_damage(damage)) {
@@ -530,7 +558,80 @@ impl Log {
     pub(crate) fn count(&self, search: &Search, low: u64, high: u64) -> u64 {
         let segments = self.segments_between(low, high);
         let parts = segments.iter().flat_map(|s| s.parts(&mut |damage| self.note_damage(damage)));
-        parts.map(|part| part.count(search, (low, high))).sum()
+        let lines: u64 = parts.map(|part| part.count(search, (low, high))).sum();
+        if self.added.is_empty() {
+            return lines;
+        }
+        let is_counted = |position: &u64| self.first_line(search, *position, *position).is_some();
+        let no_events = self.added.lines_between(low, high).filter(is_counted).count() as u64;
+        let by_added = self.matches_by_added(&self.added, search, (low, high));
+        lines - no_events + by_added.iter().filter(|position| !is_counted(position)).count() as u64
+    }
+
+    /// The tags that were added to past events up to the head.
+    pub(crate) fn added(&self) -> Arc<AddedTags> {
+        let mut added = Arc::clone(&self.added);
+        if added.position() > self.head {
+            Arc::make_mut(&mut added).truncate_above(self.head);
+        }
+        added
+    }
+
+    /// The position of the last line that added tags, also if it is only staged.
+    pub(crate) fn tags_added_at(&self) -> u64 {
+        self.added.position()
+    }
+
+    /// The positions of the events between two, both included, that match by an added tag; in order.
+    pub(crate) fn matches_by_added(
+        &self,
+        added: &AddedTags,
+        search: &Search,
+        positions: (u64, u64),
+    ) -> Vec<u64> {
+        added.matches(search.query(), positions, |position, tag| {
+            let query = Query::tags([tag.clone()]);
+            query.is_ok_and(|q| self.first_line(&Search::new(&q), position, position).is_some())
+        })
+    }
+
+    /// Takes in lines that added tags and that nobody read, because an index file covers them: the
+    /// last of them stands at a position, and each commit says where the one before it is.
+    fn recall_added(&mut self, last: u64) {
+        let mut commits = Vec::new();
+        let mut at = last;
+        while at > self.added.position() {
+            let Some(lines) = self.commit_at(at) else {
+                let segment = self.segments.partition_point(|segment| segment.first <= at);
+                let damage =
+                    self.damage_at(segment.saturating_sub(1), 0, (at, at), "it cannot be read");
+                return self.note_damage(damage);
+            };
+            let previous = lines.first().map_or(0, |(_, data)| previous_of(data));
+            at = previous.min(at - 1);
+            commits.push(lines);
+        }
+        if !commits.is_empty() {
+            let added = Arc::make_mut(&mut self.added);
+            commits.iter().rev().flatten().for_each(|(position, data)| added.push(*position, data));
+        }
+    }
+
+    /// The position and the data of each line of the commit that ends at a position.
+    fn commit_at(&self, last: u64) -> Option<Vec<(u64, String)>> {
+        let segment = self.segments_between(last, last).last()?;
+        let read = |position| {
+            let place = segment.place_of(position)?;
+            let len = usize::try_from(place.end - place.offset).ok()?;
+            let mut bytes = vec![0; len];
+            let got = segment.file.read_at(place.offset, &mut bytes).ok()?;
+            bytes.truncate(got);
+            bytes.truncate(bytes.iter().rposition(|byte| !is_padding(*byte))? + 1);
+            let line = Line::parse(&bytes).filter(|line| line.position == position)?;
+            Some((line.commit, line.event().data.to_owned()))
+        };
+        let first = read(last)?.0?.first;
+        (first..=last).map(|position| Some((position, read(position)?.1))).collect()
     }
 
     /// Indexes an event that is about to be written to the last segment, so that the conditions of
@@ -544,6 +645,11 @@ impl Log {
         if let Some(segment) = self.segments.last_mut() {
             segment.recent.push(event_type, tags, place);
         }
+    }
+
+    /// The same for what a line that adds tags to past events says.
+    pub(crate) fn stage_added(&mut self, position: u64, data: &str) {
+        Arc::make_mut(&mut self.added).push(position, data);
     }
 
     /// Lets readers see what was staged, now that it is written.
@@ -578,6 +684,6 @@ impl Log {
         let Some(segment) = self.segments.get(number) else { return Ok(()) };
         disk.create_dir(&self.indices)
             .map_err(|error| io_error("creating", &self.indices, error))?;
-        segment.write_index(disk, &self.index_path(segment.first))
+        segment.write_index(disk, &self.index_path(segment.first), &self.added)
     }
 }

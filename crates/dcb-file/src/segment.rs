@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use dcb::StoreError;
 use smallvec::{SmallVec, smallvec};
 
+use crate::added_tags::AddedTags;
 use crate::disk::{Disk, DiskFile, Mapping};
 use crate::index::{Covered, IndexFile, MemoryIndex, Part, Place, write_index};
 use crate::line::Line;
@@ -107,7 +108,8 @@ impl Segment {
         if covered.first != self.first || covered.head > trusted || covered.head < recent {
             return None;
         }
-        if self.covered_by(covered.last_offset..covered.end)? != covered {
+        let in_log = self.covered_by(covered.last_offset..covered.end, covered.tags_added)?;
+        if in_log != covered {
             return None;
         }
         self.recent = MemoryIndex::default();
@@ -117,7 +119,7 @@ impl Segment {
     }
 
     /// What an index of everything up to a line covers; `None` if no commit ends with that line.
-    fn covered_by(&self, last_line: Range<u64>) -> Option<Covered> {
+    fn covered_by(&self, last_line: Range<u64>, tags_added: u64) -> Option<Covered> {
         let len = last_line.end.checked_sub(last_line.start)?;
         let mut bytes = vec![0; usize::try_from(len).ok()?];
         let got = self.file.read_at(last_line.start, &mut bytes).ok()?;
@@ -129,7 +131,13 @@ impl Segment {
             last_offset: last_line.start,
             hash: line.commit?.hash,
             last_time: line.timestamp()?,
+            tags_added,
         })
+    }
+
+    /// Where the line at a position stands.
+    pub(crate) fn place_of(&self, position: u64) -> Option<Place> {
+        self.parts(&mut |_| {}).into_iter().find_map(|part| part.at(position))
     }
 
     /// Where the lines start that no index file knows.
@@ -139,11 +147,16 @@ impl Segment {
 
     /// Writes the index of all that is known of this segment to a file, unless there is nothing that
     /// the file does not know, or some of it is damaged.
-    pub(crate) fn write_index(&self, disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
-        let last = self.recent.last();
-        let Some(covered) = last.and_then(|last| self.covered_by(last.offset..last.end)) else {
-            return Ok(());
-        };
+    pub(crate) fn write_index(
+        &self,
+        disk: &dyn Disk,
+        path: &Path,
+        added: &AddedTags,
+    ) -> Result<(), StoreError> {
+        let covered = self.recent.last().and_then(|last| {
+            self.covered_by(last.offset..last.end, added.position_up_to(last.position))
+        });
+        let Some(covered) = covered else { return Ok(()) };
         let parts = self.parts(&mut |_| {});
         let events: u64 = parts.iter().map(|part| u64::from(part.len())).sum();
         if covered.end != self.end || self.first + events != covered.head + 1 {

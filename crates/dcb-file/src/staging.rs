@@ -14,11 +14,11 @@ use crate::recovery::sync_parent;
 /// and gives it its name when `build` is done with it. What `build` writes it makes durable itself.
 ///
 /// If `build` fails nothing is left; if the power goes, a folder `OUT.unfinished-…` may be.
-pub(crate) fn build_aside<T>(
+pub(crate) fn build_aside<T, E: From<StoreError>>(
     disk: &dyn Disk,
     out: &Path,
-    build: impl FnOnce(&Path) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
+    build: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
     check_vacant(disk, out)?;
     let mut name = out.as_os_str().to_owned();
     name.push(format!(".unfinished-{}", Uuid::now_v7().simple()));
@@ -28,7 +28,9 @@ pub(crate) fn build_aside<T>(
         let built = build(aside)?;
         // An empty folder gives way; on some systems only if it is gone.
         match disk.remove_dir(out) {
-            Err(error) if !is_missing(&error) => return Err(io_error("replacing", out, error)),
+            Err(error) if !is_missing(&error) => {
+                return Err(io_error("replacing", out, error).into());
+            }
             _ => {}
         }
         disk.rename(aside, out).map_err(|e| io_error("naming", out, e))?;

@@ -2,6 +2,7 @@
 //! stands in the rooms below.
 
 mod append;
+mod maintenance;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use dcb::{
     AppendOptions, Event, EventStore, Events, FoldCache, Query, ReadOptions, StoreError,
-    recording_time,
+    check_append, recording_time,
 };
 use uuid::Uuid;
 
@@ -170,6 +171,11 @@ impl FileStore {
         &self.dir
     }
 
+    /// The file system that the store is on.
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.options.disk
+    }
+
     /// What this process dropped when it last recovered the store, if anything was torn: when it
     /// opened it, or when it found on an append that another writer had died.
     pub fn recovery(&self) -> Option<Recovery> {
@@ -189,9 +195,19 @@ impl FileStore {
         query: &Query,
         options: ReadOptions,
     ) -> Result<Events<'_>, StoreError> {
+        self.read_as(query, options, true)
+    }
+
+    fn read_as(
+        &self,
+        query: &Query,
+        options: ReadOptions,
+        skip_damage: bool,
+    ) -> Result<Events<'_>, StoreError> {
         self.follow()?;
-        let head = self.log().head;
-        Ok(Events::new(head, FileCursor::new(&self.log, query, options, head, true)))
+        let log = self.log();
+        let seen = (log.head, log.added());
+        Ok(Events::new(log.head, FileCursor::new(&self.log, query, options, seen, skip_damage)))
     }
 
     /// Takes in the log for the first time: up to the watermark, if it can be relied on, or with a
@@ -409,9 +425,7 @@ pub(crate) fn read_identity(disk: &dyn Disk, dir: &Path) -> Result<StoreFile, St
 
 impl EventStore for FileStore {
     fn read(&self, query: &Query, options: ReadOptions) -> Result<Events<'_>, StoreError> {
-        self.follow()?;
-        let head = self.log().head;
-        Ok(Events::new(head, FileCursor::new(&self.log, query, options, head, false)))
+        self.read_as(query, options, false)
     }
 
     fn append_with(
@@ -419,6 +433,7 @@ impl EventStore for FileStore {
         events: &[Event],
         options: &AppendOptions,
     ) -> Result<Vec<u64>, StoreError> {
+        check_append(events)?;
         Ok(self.append_in_group(events, options)?.collect())
     }
 
@@ -454,6 +469,10 @@ impl EventStore for FileStore {
 
     fn exists(&self, query: &Query) -> Result<bool, StoreError> {
         self.ask_index(query, |log, search| log.first_match(search, 0, log.head).is_some())
+    }
+
+    fn tag_epoch(&self) -> u64 {
+        self.log().added().epoch()
     }
 
     fn folds(&self) -> Option<&FoldCache> {

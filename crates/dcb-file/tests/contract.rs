@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dcb::{
-    AppendOptions, Cancel, Event, EventStore, MemoryStore, Query, ReadOptions, StoreError, Tag,
+    AppendOptions, Cancel, Event, EventStore, Maintenance, MemoryStore, Query, ReadOptions,
+    StoreError, Tag,
 };
 use dcb_file::{FileStore, Options, SystemDisk, verify};
 use tempfile::TempDir;
@@ -23,10 +24,12 @@ fn tiny_segments() -> Options {
 
 mod as_it_is_used {
     dcb::conformance_tests!(|| super::store_with(dcb_file::Options::default()));
+    dcb::maintenance_tests!(|| super::store_with(dcb_file::Options::default()));
 }
 
 mod with_tiny_segments {
     dcb::conformance_tests!(|| super::store_with(super::tiny_segments()));
+    dcb::maintenance_tests!(|| super::store_with(super::tiny_segments()));
 }
 
 mod without_flush {
@@ -105,6 +108,19 @@ fn random_programs_come_to_the_same_as_in_memory() {
                     drop(store);
                     store = FileStore::open(dir.path(), tiny_segments()).unwrap();
                 }
+                9 => {
+                    let (kind, text) =
+                        (random.choice(kinds).unwrap(), random.choice(tags).unwrap());
+                    let mut factory = |event: &dcb::EventRef<'_>| {
+                        let of_some = event.position.is_multiple_of(3);
+                        let number = format!("position:{}", event.position);
+                        let tags = [(*text).to_owned(), number];
+                        tags.iter().filter(|_| !of_some).map(|tag| tag.parse().unwrap()).collect()
+                    };
+                    let ours = store.add_tags(kind, &mut factory).unwrap();
+                    assert_eq!(ours, oracle.add_tags(kind, &mut factory).unwrap());
+                    assert_eq!(store.tag_epoch(), oracle.tag_epoch());
+                }
                 1..5 => {
                     let events: Vec<Event> = (0..random.usize(1..4))
                         .map(|_| event(random.choice(kinds).unwrap(), &some_tags))
@@ -136,6 +152,8 @@ fn random_programs_come_to_the_same_as_in_memory() {
                         vec![(head, events)]
                     };
                     assert_eq!(read(&store), read(&oracle), "seed {seed}: {query:?} {options:?}");
+                    assert_eq!(store.count(&query).unwrap(), oracle.count(&query).unwrap());
+                    assert_eq!(store.exists(&query).unwrap(), oracle.exists(&query).unwrap());
                 }
             }
         }
@@ -233,4 +251,68 @@ fn every_line_is_plain_json_that_other_tools_can_read() {
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0]["tags"][0], "k:1");
     assert_eq!(lines[1]["commit"]["first"], 1);
+}
+
+#[test]
+fn tags_added_by_one_handle_are_seen_by_the_others_and_after_reopening() {
+    let (one, dir) = store_with(tiny_segments());
+    let two = FileStore::open(dir.path(), tiny_segments()).unwrap();
+    for round in 0..30u32 {
+        one.append(&[event("A", &[&format!("n:{round}")])], None).unwrap();
+    }
+    let before = two.head().unwrap();
+    for (number, key) in (1..).zip(["first", "second"]) {
+        let added = one.add_tags("A", &mut |_| vec![Tag::new(key, "x").unwrap()]).unwrap();
+        assert_eq!((added.events, added.tags), (30, 30));
+        assert_eq!((two.head().unwrap(), two.tag_epoch()), (before + number, number));
+    }
+    // So much that the commits that added tags lie in a segment of which only the index is read.
+    for _ in 0..30 {
+        two.append(&[event("B", &[])], None).unwrap();
+    }
+    let query = Query::tags(["first:x".parse().unwrap(), "second:x".parse().unwrap()]).unwrap();
+    let all_seen = all(&one);
+    drop(two);
+    drop(one);
+    for _ in 0..2 {
+        let store = FileStore::open(dir.path(), tiny_segments()).unwrap();
+        assert_eq!((store.tag_epoch(), store.count(&query).unwrap()), (2, 30));
+        assert_eq!(all(&store), all_seen);
+        assert_eq!(all(&store)[0].event.tags.len(), 3);
+        let stale =
+            dcb::AppendCondition { fail_if_events_match: query.clone(), after: Some(before) };
+        let refused = store.append(&[event("C", &[])], Some(&stale));
+        assert!(matches!(refused, Err(StoreError::ConditionFailed { .. })), "{refused:?}");
+        drop(store);
+        // Without index files the lines themselves are read.
+        std::fs::remove_dir_all(dir.path().join("indices")).unwrap();
+    }
+    assert!(verify(dir.path(), Arc::new(SystemDisk)).unwrap().damage.is_empty());
+}
+
+#[test]
+fn tags_are_added_to_every_event_also_while_others_append() {
+    let (store, _dir) = store_with(tiny_segments());
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (store, done) = (&store, &done);
+        for _ in 0..2 {
+            scope.spawn(move || {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    store.append(&[event("A", &[])], None).unwrap();
+                    std::thread::sleep(Duration::from_micros(300));
+                }
+            });
+        }
+        for round in 1..=5u64 {
+            let tag = Tag::new("round", round.to_string()).unwrap();
+            let added = store.add_tags("A", &mut |_| vec![tag.clone()]).unwrap();
+            let Some(position) = added.position else { continue };
+            let events = all(store);
+            let before = events.iter().filter(|event| event.position < position);
+            assert!(before.into_iter().all(|event| event.event.tags.contains(&tag)));
+            assert_eq!(store.count(&Query::tags([tag]).unwrap()).unwrap(), added.events);
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
 }

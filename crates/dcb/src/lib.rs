@@ -98,6 +98,7 @@
 mod decision;
 mod event;
 mod fold_cache;
+mod maintenance;
 mod memory;
 mod model;
 mod projection;
@@ -122,6 +123,7 @@ pub use event::{
     recording_time,
 };
 pub use fold_cache::FoldCache;
+pub use maintenance::{Maintenance, TAGS_ADDED, TagsAdded, missing_tags};
 pub use memory::MemoryStore;
 pub use model::{
     BuiltModel, DecisionModel, DecisionProjection, Part, PartStates, build_decision_model,

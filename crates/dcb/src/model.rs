@@ -223,6 +223,10 @@ pub fn build_decision_model<M: DecisionModel>(
         .collect();
     // The head is asked for after the cache, so that nothing kept is ahead of it.
     let head = store.head()?;
+    if store.tag_epoch() != tag_epoch {
+        // What was kept lacks events that up to this head are found by tags that they got since.
+        return build_decision_model(store, model);
+    }
     let events_read = read_on(store, &mut folding, head)?;
 
     let conflicts = folding.iter().filter_map(|folding| folding.part.conflicts());

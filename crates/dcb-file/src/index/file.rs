@@ -37,6 +37,8 @@ struct Header {
     last_offset: u64,
     /// The recording time of the last event, in microseconds since 1970.
     last_time: i64,
+    /// The position of the last line, here or before, that added tags to past events; 0 for none.
+    tags_added: u64,
     /// The hash of the last commit.
     hash: [u8; 64],
     types: u32,
@@ -103,6 +105,8 @@ pub(crate) struct Covered {
     pub(crate) hash: ChainHash,
     /// The recording time of the last event.
     pub(crate) last_time: DateTime<Utc>,
+    /// The position of the last line, up to there, that added tags to past events; 0 for none.
+    pub(crate) tags_added: u64,
 }
 
 /// An open index file.
@@ -136,6 +140,7 @@ impl IndexFile {
             last_offset: header.last_offset,
             hash: ChainHash::parse(std::str::from_utf8(&header.hash).ok()?)?,
             last_time: DateTime::from_timestamp_micros(header.last_time)?,
+            tags_added: header.tags_added,
         };
         Some(Self { covered, header, file, body: OnceLock::new() })
     }
@@ -399,6 +404,7 @@ fn encode(covered: &Covered, parts: &[Part<'_>]) -> Option<Vec<u8>> {
         end: covered.end,
         last_offset: *offsets.last()?,
         last_time: covered.last_time.timestamp_micros(),
+        tags_added: covered.tags_added,
         hash: covered.hash.as_str().as_bytes().try_into().ok()?,
         types: u32::try_from(types.len()).ok()?,
         tags: u32::try_from(tags.len()).ok()?,

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use dcb::{AppendOptions, Cancel, Event, StoreError, check_append, recording_time};
+use dcb::{AppendOptions, Cancel, Event, Json, StoreError, TAGS_ADDED, recording_time};
 
 use super::FileStore;
 use crate::index::{Place, Search};
@@ -44,7 +44,9 @@ struct State {
 struct Request {
     encoded: Encoded,
     /// What must not be found, and above which position.
-    condition: Option<(Search, u64)>,
+    condition: Option<(Search, Option<u64>)>,
+    /// What its lines say, if they add tags to past events.
+    added: Vec<Json>,
     answer: Mutex<Option<Answer>>,
     /// Whether it is answered or asked to lead, so that its thread has something to do.
     is_called: AtomicBool,
@@ -112,15 +114,16 @@ struct Group {
 impl FileStore {
     /// Appends, alone or with whatever else waits.
     pub(super) fn append_in_group(&self, events: &[Event], options: &AppendOptions) -> Answer {
-        check_append(events)?;
         let encoded = Encoded::new(events).map_err(|error| unwritable(&error))?;
-        let condition = options.condition.as_ref().map(|condition| {
-            (Search::new(&condition.fail_if_events_match), condition.after.unwrap_or(0))
-        });
+        let condition = options.condition.as_ref();
+        let condition = condition.map(|c| (Search::new(&c.fail_if_events_match), c.after));
+        let adds_tags = events.first().is_some_and(|event| event.event_type == TAGS_ADDED);
+        let lines = if adds_tags { events } else { &[] };
         self.check_writable()?;
         let request = Arc::new(Request {
             encoded,
             condition,
+            added: lines.iter().map(|line| line.data.clone()).collect(),
             answer: Mutex::default(),
             is_called: AtomicBool::new(false),
             thread: thread::current(),
@@ -211,10 +214,7 @@ impl FileStore {
             },
         };
         for request in requests {
-            if let Some((search, after)) = &request.condition
-                && let Some(conflict) =
-                    self.log().first_match(search, after.saturating_add(1), u64::MAX)
-            {
+            if let Some(conflict) = self.conflict(request) {
                 answers.push(Err(StoreError::ConditionFailed { conflict }));
                 continue;
             }
@@ -242,9 +242,24 @@ impl FileStore {
                     log.stage(name, tags.iter(), Place { offset, end, position });
                 },
             );
+            for (position, data) in (first..).zip(&request.added) {
+                log.stage_added(position, data.as_str());
+            }
             answers.push(Ok(first..=group.context.next - 1));
         }
         self.write_and_publish(&group, &mark)
+    }
+
+    /// What makes a request's condition fail, durable or staged: the first event that matches, or,
+    /// if its decision was read before tags were last added to past events, what added them.
+    fn conflict(&self, request: &Request) -> Option<u64> {
+        let (search, after) = request.condition.as_ref()?;
+        let log = self.log();
+        let found =
+            log.first_match(search, after.map_or(0, |after| after.saturating_add(1)), u64::MAX);
+        let tags_added =
+            after.filter(|after| *after < log.tags_added_at()).map(|_| log.tags_added_at());
+        found.into_iter().chain(tags_added).min()
     }
 
     fn write_and_publish(&self, group: &Group, mark: &Watermark) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@
 
 mod copies;
 mod disk;
+mod tags;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
