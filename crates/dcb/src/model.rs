@@ -270,6 +270,10 @@ impl<'m> Folding<'m> {
     }
 }
 
+/// How many positions a part that needs only its last event reads on through, rather than ask for
+/// that event.
+const FAR_BEHIND: u64 = 1_000;
+
 /// Folds what each part has not seen yet, up to `head`, and returns how many events were read.
 ///
 /// Parts that have seen history up to the same position share a read. Those that were left behind
@@ -286,7 +290,8 @@ fn read_on(
             // The store has gone back behind what was kept: nothing of it counts.
             (folding.seen, folding.state) = (0, folding.part.initial());
         }
-        if folding.seen > 0 || !folding.part.is_last_only() {
+        let is_far_behind = folding.seen == 0 || head - folding.seen > FAR_BEHIND;
+        if !(folding.part.is_last_only() && is_far_behind) {
             together.entry(folding.seen).or_default().push(folding);
             continue;
         }
@@ -423,6 +428,21 @@ mod tests {
         store.append(&[sale, event("Sold", &["product:tea"])], None).unwrap();
         let built = build_decision_model(&store, &milk()).unwrap();
         assert_eq!((built.state, built.events_read, built.head), (100_001, 1, 100_002));
+    }
+
+    #[test]
+    fn who_needs_only_the_last_event_reads_one_however_far_behind() {
+        let store = MemoryStore::new();
+        let last = DecisionProjection::new(0, Query::all(), |n, event| *n = event.position)
+            .named("last", 1, "")
+            .last_only();
+        for (events, read) in [(1, 1), (2, 2), (5_000, 1), (0, 0)] {
+            if events > 0 {
+                store.append(&vec![event("A", &[]); events], None).unwrap();
+            }
+            let built = build_decision_model(&store, &last).unwrap();
+            assert_eq!((built.state, built.events_read), (built.head, read));
+        }
     }
 
     #[test]
