@@ -103,6 +103,7 @@ mod model;
 mod projection;
 mod query;
 mod store;
+mod subscription;
 mod tag;
 
 #[cfg(feature = "testing")]
@@ -132,4 +133,5 @@ pub use store::{
     AppendCondition, AppendOptions, Cancel, Cursor, EventStore, Events, InvalidAppend,
     MAX_COMMIT_EVENTS, MAX_EVENT_BYTES, ReadOptions, StoreError, check_append,
 };
+pub use subscription::Subscription;
 pub use tag::{InvalidTag, Tag};
