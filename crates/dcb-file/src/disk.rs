@@ -21,8 +21,18 @@ pub trait Disk: Debug + Send + Sync {
     /// Makes a folder and those above it; it is no error if it is there.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// Gives a file another name, replacing the file that had it.
+    /// Gives a file another name, replacing the file that had it; or a folder with all that is in
+    /// it, if nothing has that name or an empty folder.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file, or the link to one, also if it is write-protected.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes a folder if it is empty.
+    fn remove_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Removes a folder and all that is in it; links are removed, not followed.
+    fn remove_tree(&self, dir: &Path) -> io::Result<()>;
 
     /// Makes the names in a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
@@ -92,6 +102,25 @@ impl Disk for SystemDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        // Only Windows minds what the file itself allows.
+        #[cfg(windows)]
+        if let Ok(metadata) = std::fs::symlink_metadata(path) {
+            let mut permissions = metadata.permissions();
+            permissions.set_readonly(false);
+            std::fs::set_permissions(path, permissions)?;
+        }
+        std::fs::remove_file(path)
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        std::fs::remove_dir(dir)
+    }
+
+    fn remove_tree(&self, dir: &Path) -> io::Result<()> {
+        std::fs::remove_dir_all(dir)
     }
 
     #[cfg(unix)]

@@ -30,18 +30,24 @@
 //! and kept aside ([`FileStore::recovery`]), damage is told and left alone
 //! ([`FileStore::damage`], [`verify`]).
 
+mod admin;
+mod copy;
 mod cursor;
 mod disk;
 mod index;
 mod line;
 mod log;
 mod meta;
+pub mod opossum;
 mod recovery;
 mod scan;
+mod staging;
 mod store;
 mod verify;
 mod watermark;
 
+pub use admin::{InvalidStoreName, delete_store, store_dir};
+pub use copy::{backup, restore};
 pub use disk::{Access, Disk, DiskFile, SystemDisk};
 pub use log::Damage;
 pub use recovery::Recovery;

@@ -26,6 +26,18 @@ pub(crate) struct StoreFile {
     pub(crate) format: u32,
     pub(crate) store_id: Uuid,
     pub(crate) created: DateTime<Utc>,
+    /// What it was restored from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) restored_from: Option<RestoredFrom>,
+}
+
+/// The store whose events a restored one starts with, and up to where.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RestoredFrom {
+    pub(crate) store_id: Uuid,
+    pub(crate) head: u64,
+    pub(crate) hash: String,
 }
 
 /// `ledger.json`: written at clean close, when a segment is full, and around unsynced writing.
@@ -64,7 +76,7 @@ pub(crate) fn read_sealed<T: DeserializeOwned>(
     disk: &dyn Disk,
     path: &Path,
 ) -> Result<Sealed<T>, StoreError> {
-    let bytes = match read_file(disk, path) {
+    let bytes = match read_file(disk, path, MAX_META_BYTES) {
         Ok(bytes) => bytes,
         Err(error) if is_missing(&error) => return Ok(Sealed::Missing),
         Err(error) => return Err(io_error("reading", path, error)),
@@ -90,19 +102,30 @@ pub(crate) fn write_sealed<T: Serialize>(
     seal(&mut bytes, 0);
     let new = path.with_extension("new");
     let write = || {
-        let file = disk.open(&new, Access::Create)?;
-        file.set_len(0)?;
-        file.write_at(0, &bytes)?;
-        file.sync()?;
+        write_file(disk, &new, &bytes, true)?;
         disk.rename(&new, path)?;
         disk.sync_dir(path.parent().unwrap_or(Path::new(".")))
     };
     write().map_err(|error| io_error("writing", path, error))
 }
 
-fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+/// Writes a file that holds these bytes and nothing else.
+pub(crate) fn write_file(
+    disk: &dyn Disk,
+    path: &Path,
+    bytes: &[u8],
+    flush: bool,
+) -> io::Result<()> {
+    let file = disk.open(path, Access::Create)?;
+    file.set_len(0)?;
+    file.write_at(0, bytes)?;
+    if flush { file.sync() } else { Ok(()) }
+}
+
+/// The bytes of a file, but no more than `most`.
+pub(crate) fn read_file(disk: &dyn Disk, path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = disk.open(path, Access::Read)?;
-    let len = file.size()?.min(MAX_META_BYTES);
+    let len = file.size()?.min(most);
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
     let got = file.read_at(0, &mut bytes)?;
     bytes.truncate(got);

@@ -72,6 +72,9 @@ pub(crate) fn recover(
     if !restarted {
         write_again(log, same_boot)?;
     }
+    if known.is_none() {
+        sync_names(scope.disk, scope.dir)?;
+    }
     if ledger.unsynced_from.is_some() {
         let settled =
             Ledger { head: log.head, hash: log.hash.as_str().into(), unsynced_from: None };
@@ -85,12 +88,26 @@ pub(crate) fn recover(
         end: last.map_or(0, |segment| segment.end),
         unsynced_from: 0,
         writing: false,
+        deleted: false,
     };
     let lock_path = scope.dir.join("store.lock");
     if let Some(file) = scope.lock_file {
         mark.write(file).map_err(|error| io_error("writing", &lock_path, error))?;
     }
     Ok(dropped)
+}
+
+/// Makes the names of the store's files and of its folder durable. Whoever made the store may have
+/// died before it did.
+pub(crate) fn sync_names(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    disk.sync_dir(dir).map_err(|error| io_error("syncing", dir, error))?;
+    sync_parent(disk, dir)
+}
+
+/// Makes the name of a folder durable.
+pub(crate) fn sync_parent(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    disk.sync_dir(parent).map_err(|error| io_error("syncing", parent, error))
 }
 
 /// The ledger. One that cannot be read says nothing: then only the log itself can show damage.

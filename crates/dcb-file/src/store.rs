@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::cursor::FileCursor;
 use crate::disk::{Access, Disk, DiskFile, SystemDisk};
 use crate::line::ChainHash;
-use crate::log::{Damage, Log};
+use crate::log::{Damage, End, Log};
 use crate::meta::{
     FORMAT, Ledger, Sealed, StoreFile, io_error, is_missing, read_sealed, write_sealed,
 };
@@ -98,19 +98,22 @@ impl FileStore {
         check_vacant(disk, dir)?;
         disk.create_dir(&events).map_err(|e| io_error("creating", &events, e))?;
         let lock = disk.open(&lock_file, Access::Create);
-        let lock = lock.map_err(|e| io_error("creating", &lock_file, e))?;
-        let lock =
-            LockGuard::take(&*lock, &lock_file, |since| time_is_up(since, options.lock_timeout))?;
+        let lock_handle = lock.map_err(|e| io_error("creating", &lock_file, e))?;
+        let lock = LockGuard::take(&*lock_handle, &lock_file, |since| {
+            time_is_up(since, options.lock_timeout)
+        })?;
         // Somebody else may have made it while this process waited.
         check_vacant(disk, dir)?;
+        // It may be that of a store that was deleted.
+        lock_handle.set_len(0).map_err(|e| io_error("clearing", &lock_file, e))?;
         let ledger = Ledger { hash: ChainHash::START.as_str().into(), ..Ledger::default() };
         write_sealed(disk, &ledger_file, &ledger)?;
         // The store exists once this file does: it comes last.
         let created = recording_time();
-        let identity = StoreFile { format: FORMAT, store_id: Uuid::now_v7(), created };
+        let store_id = Uuid::now_v7();
+        let identity = StoreFile { format: FORMAT, store_id, created, restored_from: None };
         write_sealed(disk, &store_file, &identity)?;
-        let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        disk.sync_dir(parent).map_err(|e| io_error("syncing", parent, e))?;
+        recovery::sync_names(disk, dir)?;
         drop(lock);
         Self::open(dir, options)
     }
@@ -283,7 +286,15 @@ impl FileStore {
 
     fn read_watermark(&self) -> Result<Option<Watermark>, StoreError> {
         let Some(file) = &self.lock_file else { return Ok(None) };
-        Watermark::read(&**file).map_err(|e| io_error("reading", &paths(&self.dir).1, e))
+        let mark = Watermark::read(&**file);
+        let mark = mark.map_err(|e| io_error("reading", &paths(&self.dir).1, e))?;
+        match mark {
+            Some(mark) if mark.deleted => Err(StoreError::NotAStore(format!(
+                "{} was deleted; if anything is left of it, delete it again",
+                self.dir.display()
+            ))),
+            mark => Ok(mark),
+        }
     }
 
     fn write_watermark(&self, mark: &Watermark) -> Result<(), StoreError> {
@@ -299,6 +310,15 @@ impl FileStore {
         let why = "the folder is write-protected; give this user the right to write there";
         let source = std::io::Error::new(std::io::ErrorKind::PermissionDenied, why);
         io_error("writing to", &self.dir, source)
+    }
+
+    /// The end of the log, with what other processes have appended; an error if it is damaged.
+    pub(crate) fn end(&self) -> Result<End, StoreError> {
+        self.follow()?;
+        match self.check_writable() {
+            Err(error @ StoreError::Damaged { .. }) => Err(error),
+            _ => Ok(self.log().end()),
+        }
     }
 
     /// Says why writes are refused, if they are.

@@ -8,8 +8,8 @@ use std::io;
 
 use crate::disk::DiskFile;
 
-/// `OPOSSUM1`, boot id (16), head (8), segment (8), end (8), unsynced (8), writing (1), zeros (3),
-/// CRC-32 of all before (4); numbers are little-endian.
+/// `OPOSSUM1`, boot id (16), head (8), segment (8), end (8), unsynced (8), writing (1), deleted
+/// (1), zeros (2), CRC-32 of all before (4); numbers are little-endian.
 const LEN: usize = 64;
 const MAGIC: &[u8; 8] = b"OPOSSUM1";
 
@@ -32,6 +32,9 @@ pub(crate) struct Watermark {
     /// A writer is at work behind the end. Who finds this while holding the lock knows that the
     /// writer died or failed.
     pub(crate) writing: bool,
+    /// The store was deleted: whoever still has it open must not go on writing into files that
+    /// have no name any more.
+    pub(crate) deleted: bool,
 }
 
 impl Watermark {
@@ -62,7 +65,7 @@ impl Watermark {
         for number in [self.head, self.segment, self.end, self.unsynced_from] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
-        bytes.extend_from_slice(&[u8::from(self.writing), 0, 0, 0]);
+        bytes.extend_from_slice(&[u8::from(self.writing), u8::from(self.deleted), 0, 0]);
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
         bytes.try_into().unwrap_or([0; LEN])
     }
@@ -84,6 +87,7 @@ impl Watermark {
             end: u64::from_le_bytes(*end),
             unsynced_from: u64::from_le_bytes(*unsynced_from),
             writing: *rest.first()? != 0,
+            deleted: *rest.get(1)? != 0,
         })
     }
 }
@@ -101,6 +105,7 @@ mod tests {
             end: 4711,
             unsynced_from: 3,
             writing: true,
+            deleted: false,
         };
         let bytes = watermark.encode();
         assert_eq!(Watermark::decode(&bytes), Some(watermark));

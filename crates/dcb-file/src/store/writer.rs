@@ -215,7 +215,7 @@ impl FileStore {
 
     /// What a clean close leaves behind: everything synced, and a ledger that says so, so that any
     /// bad line found later is known to be damage.
-    pub(super) fn close(&self) -> Result<(), StoreError> {
+    pub(crate) fn close(&self) -> Result<(), StoreError> {
         if !*self.ledger_is_behind.lock().unwrap_or_else(PoisonError::into_inner)
             || self.check_writable().is_err()
         {

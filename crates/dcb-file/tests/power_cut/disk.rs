@@ -62,7 +62,13 @@ enum Change {
 #[derive(Clone, Debug)]
 enum NameChange {
     Link(PathBuf, usize),
-    Rename { from: PathBuf, to: PathBuf },
+    /// Of a file, or of a folder with all that is in it.
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    /// Of a file, or of a folder with all that is in it.
+    Remove(PathBuf),
 }
 
 impl Change {
@@ -101,17 +107,38 @@ impl NameChange {
                 names.insert(path.clone(), *inode);
             }
             NameChange::Rename { from, to } => {
-                if let Some(inode) = names.remove(from) {
-                    names.insert(to.clone(), inode);
+                let inside: Vec<PathBuf> =
+                    names.keys().filter(|path| path.starts_with(from)).cloned().collect();
+                for path in inside {
+                    let inode = names.remove(&path).unwrap();
+                    names.insert(renamed(&path, from, to), inode);
                 }
             }
+            NameChange::Remove(path) => names.retain(|name, _| !name.starts_with(path)),
         }
     }
 
     fn dir(&self) -> Option<&Path> {
         match self {
-            NameChange::Link(path, _) | NameChange::Rename { to: path, .. } => path.parent(),
+            NameChange::Link(path, _)
+            | NameChange::Rename { to: path, .. }
+            | NameChange::Remove(path) => path.parent(),
         }
+    }
+}
+
+/// What a path is called once a file, or a folder above it, was renamed.
+fn renamed(path: &Path, from: &Path, to: &Path) -> PathBuf {
+    match path.strip_prefix(from).unwrap() {
+        rest if rest.as_os_str().is_empty() => to.to_owned(),
+        rest => to.join(rest),
+    }
+}
+
+impl State {
+    fn change_name(&mut self, change: NameChange) {
+        change.apply(&mut self.names);
+        self.name_changes.push(change);
     }
 }
 
@@ -214,8 +241,7 @@ impl Disk for PowerDisk {
             None if access == Access::Create => {
                 state.inodes.push(Inode::default());
                 let inode = state.inodes.len() - 1;
-                state.names.insert(path.to_owned(), inode);
-                state.name_changes.push(NameChange::Link(path.to_owned(), inode));
+                state.change_name(NameChange::Link(path.to_owned(), inode));
                 inode
             }
             None => return Err(io::ErrorKind::NotFound.into()),
@@ -241,9 +267,41 @@ impl Disk for PowerDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.operate()?;
-        let change = NameChange::Rename { from: from.to_owned(), to: to.to_owned() };
-        change.apply(&mut state.names);
-        state.name_changes.push(change);
+        // Folders are durable at once: what is in them decides what they are worth.
+        let moved: Vec<PathBuf> =
+            state.dirs.iter().filter(|dir| dir.starts_with(from)).cloned().collect();
+        for dir in moved {
+            state.dirs.insert(renamed(&dir, from, to));
+        }
+        state.change_name(NameChange::Rename { from: from.to_owned(), to: to.to_owned() });
+        Ok(())
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.operate()?;
+        if !state.names.contains_key(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        state.change_name(NameChange::Remove(path.to_owned()));
+        Ok(())
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut state = self.operate()?;
+        let entries = state.names.keys().chain(&state.dirs);
+        if entries.into_iter().any(|path| path.parent() == Some(dir)) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        state.dirs.remove(dir).then_some(()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn remove_tree(&self, dir: &Path) -> io::Result<()> {
+        let mut state = self.operate()?;
+        if !state.dirs.contains(dir) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        state.dirs.retain(|path| !path.starts_with(dir));
+        state.change_name(NameChange::Remove(dir.to_owned()));
         Ok(())
     }
 

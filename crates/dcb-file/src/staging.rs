@@ -1,0 +1,61 @@
+//! Building a folder aside, so that it is there whole or not at all.
+
+use std::io;
+use std::path::Path;
+
+use dcb::StoreError;
+use uuid::Uuid;
+
+use crate::disk::Disk;
+use crate::meta::{io_error, is_missing};
+use crate::recovery::sync_parent;
+
+/// Builds what will be the folder `out`, which is missing or empty, under another name beside it,
+/// and gives it its name when `build` is done with it. What `build` writes it makes durable itself.
+///
+/// If `build` fails nothing is left; if the power goes, a folder `OUT.unfinished-…` may be.
+pub(crate) fn build_aside<T, E: From<StoreError>>(
+    disk: &dyn Disk,
+    out: &Path,
+    build: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    check_vacant(disk, out)?;
+    let mut name = out.as_os_str().to_owned();
+    name.push(format!(".unfinished-{}", Uuid::now_v7().simple()));
+    let aside = Path::new(&name);
+    let finish = || {
+        disk.create_dir(aside).map_err(|e| io_error("creating", aside, e))?;
+        let built = build(aside)?;
+        // An empty folder gives way; on some systems only if it is gone.
+        match disk.remove_dir(out) {
+            Err(error) if !is_missing(&error) => {
+                return Err(io_error("replacing", out, error).into());
+            }
+            _ => {}
+        }
+        disk.rename(aside, out).map_err(|e| io_error("naming", out, e))?;
+        sync_parent(disk, out)?;
+        Ok(built)
+    };
+    finish().inspect_err(|_| {
+        // What cannot be removed either is seen by its name.
+        let _ = disk.remove_tree(aside);
+    })
+}
+
+fn check_vacant(disk: &dyn Disk, out: &Path) -> Result<(), StoreError> {
+    let refuse = |why: String| Err(StoreError::NotAStore(format!("{} {why}", out.display())));
+    match disk.list(out) {
+        Ok(names) => match names.first() {
+            None => Ok(()),
+            Some(name) => {
+                refuse(format!("is not empty (it holds {name}); give an empty or a new folder"))
+            }
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            refuse("is a file; give an empty or a new folder".into())
+        }
+        Err(error) if is_missing(&error) => Ok(()),
+        Err(error) => Err(io_error("listing", out, error)),
+    }
+}
