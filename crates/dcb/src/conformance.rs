@@ -7,8 +7,9 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use crate::{
-    AppendCondition, Cancel, Event, EventStore, InvalidAppend, Json, MAX_COMMIT_EVENTS,
-    MAX_EVENT_BYTES, Query, QueryItem, ReadOptions, SequencedEvent, StoreError, Subscription, Tag,
+    AppendCondition, Cancel, DecisionProjection, Event, EventRef, EventStore, InvalidAppend, Json,
+    MAX_COMMIT_EVENTS, MAX_EVENT_BYTES, Query, QueryItem, ReadOptions, SequencedEvent, StoreError,
+    Subscription, Tag, build_decision_model,
 };
 
 /// Makes a `#[test]` of every case of the suite. The argument is a closure that makes an empty
@@ -35,6 +36,7 @@ macro_rules! conformance_tests {
             of_many_rivals_exactly_one_wins
             appends_of_many_threads_lose_nothing
             waiting_ends_when_the_position_is_there_or_the_time_is_up
+            decisions_with_and_without_kept_folds_agree
             a_subscription_yields_every_event_once_in_order_as_it_comes
             a_subscription_waits_no_longer_than_told_and_ends_when_cancelled
         }
@@ -380,6 +382,25 @@ pub fn waiting_ends_when_the_position_is_there_or_the_time_is_up(store: &dyn Eve
         let head = waiting.join().expect("the waiting thread does not panic");
         assert!(head.is_some_and(|head| head >= 1), "{head:?}");
     });
+}
+
+pub fn decisions_with_and_without_kept_folds_agree(store: &dyn EventStore) {
+    let seen = |query: &Query| {
+        let push = |seen: &mut Vec<u64>, event: &EventRef<'_>| seen.push(event.position);
+        DecisionProjection::new(Vec::new(), query.clone(), push)
+    };
+    let of_k1 = Query::tagged(["A", "B"], &tag("k:1"));
+    let of_c = Query::types(["C"]).expect("a good query");
+    for batch in [&["A", "B", "C"][..], &["A"], &["C", "C"], &["B", "A", "B"]] {
+        let batch: Vec<Event> = batch.iter().map(|t| event(t, &["k:1", "k:2"])).collect();
+        append(store, &batch);
+        let kept =
+            (seen(&of_k1).named("seen", 1, ""), seen(&of_c).named("seen", 1, "").last_only());
+        let kept = build_decision_model(store, &kept).expect("it can be read");
+        let fresh = (seen(&of_k1), seen(&of_c).last_only());
+        let fresh = build_decision_model(store, &fresh).expect("it can be read");
+        assert_eq!((kept.state, kept.condition), (fresh.state, fresh.condition));
+    }
 }
 
 pub fn a_subscription_yields_every_event_once_in_order_as_it_comes(store: &dyn EventStore) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::sync::Arc;
 
-use crate::fold_cache::{AnyState, Fold, FoldKey, FoldName};
+use crate::fold_cache::{AnyState, Fold, FoldKey, FoldName, Visit};
 use crate::{
     AppendCondition, EventRef, EventStore, FoldCache, Query, QueryItem, ReadOptions, StoreError,
 };
@@ -215,14 +215,18 @@ pub fn build_decision_model<M: DecisionModel>(
     store: &(impl EventStore + ?Sized),
     model: &M,
 ) -> Result<BuiltModel<M::State>, StoreError> {
-    let cache = store.folds().map(|cache| (cache, cache.generation()));
-    let tag_epoch = store.tag_epoch();
-    let mut folding: Vec<Folding<'_>> = parts_of(model)
-        .into_iter()
-        .map(|part| Folding::begin(part, cache.map(|(cache, _)| (cache, tag_epoch))))
-        .collect();
-    // The head is asked for after the cache, so that nothing kept is ahead of it.
-    let head = store.head()?;
+    let visit = store.folds().map(FoldCache::visit);
+    let (mut folding, head) = loop {
+        let tag_epoch = store.tag_epoch();
+        let begin = |part| Folding::begin(part, visit.as_ref(), tag_epoch);
+        let folding: Vec<Folding<'_>> = parts_of(model).into_iter().map(begin).collect();
+        // The head is asked for after the cache, so that nothing kept is ahead of it.
+        let head = store.head()?;
+        // With the head it comes to light that others have added tags to what is below it.
+        if store.tag_epoch() == tag_epoch {
+            break (folding, head);
+        }
+    };
     let events_read = read_on(store, &mut folding, head)?;
 
     let conflicts = folding.iter().filter_map(|folding| folding.part.conflicts());
@@ -230,8 +234,8 @@ pub fn build_decision_model<M: DecisionModel>(
         .map(|query| AppendCondition { fail_if_events_match: query, after: Some(head) });
     let mut states = Vec::with_capacity(folding.len());
     for Folding { key, state, .. } in folding {
-        if let (Some((cache, generation)), Some(key)) = (cache, key) {
-            cache.keep(generation, key, Fold { head, state: Arc::clone(&state) });
+        if let (Some(visit), Some(key)) = (&visit, key) {
+            visit.keep(key, Fold { head, state: Arc::clone(&state) });
         }
         states.push(state);
     }
@@ -261,12 +265,13 @@ struct Folding<'m> {
 }
 
 impl<'m> Folding<'m> {
-    /// Begins where the cache, in this tag epoch, knows the part to be.
-    fn begin(Part(part): Part<'m>, cache: Option<(&FoldCache, u64)>) -> Self {
-        let cached = cache.and_then(|(cache, epoch)| Some((cache, part.key(epoch)?)));
-        let kept = cached.as_ref().and_then(|(cache, key)| cache.recall(key));
-        let Fold { head, state } = kept.unwrap_or_else(|| Fold { head: 0, state: part.initial() });
-        Self { part, key: cached.map(|(_, key)| key), seen: head, state }
+    /// Begins where the cache knows the part to be in this tag epoch.
+    fn begin(Part(part): Part<'m>, visit: Option<&Visit<'_>>, tag_epoch: u64) -> Self {
+        let key = visit.and_then(|_| part.key(tag_epoch));
+        let kept = visit.zip(key.as_ref()).and_then(|(visit, key)| visit.recall(key));
+        let Fold { head: seen, state } =
+            kept.unwrap_or_else(|| Fold { head: 0, state: part.initial() });
+        Self { part, key, seen, state }
     }
 }
 
