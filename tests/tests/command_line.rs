@@ -237,6 +237,64 @@ fn a_lock_held_too_long_is_status_4() {
     assert_eq!(append(&store, br#"{"type":"A"}"#).json()["first"], 4);
 }
 
+#[test]
+fn a_store_is_backed_up_restored_and_deleted() {
+    let (dir, store) = small_store();
+    let path = |name: &str| text(&dir.path().join(name)).to_owned();
+    let [copy, restored] = ["copy", "restored"].map(path);
+    let report = call(&["store", "backup", &store, &copy]).json();
+    assert_eq!((&report["head"], &report["damage"]), (&json!(3), &json!([])));
+    call(&["store", "backup", &store, &copy]).assert_failed(2, &["empty"]);
+    append(&store, br#"{"type":"A"}"#).json();
+    assert_eq!(call(&["store", "restore", &copy, &restored]).json()["hash"], report["hash"]);
+    assert_eq!(positions(&call(&["store", "read", &restored])), [1, 2, 3]);
+
+    let stats = call(&["store", "stats", &store]).json();
+    assert_eq!(
+        (&stats["head"], &stats["types"]),
+        (&json!(4), &json!({"A": 1, "Opened": 1, "Sold": 2}))
+    );
+    call(&["store", "delete", &store]).json();
+    assert!(!Path::new(&store).exists());
+    call(&["store", "delete", &store]).assert_failed(2, &["not a store"]);
+    call(&["store", "delete", text(dir.path())]).assert_failed(2, &["not a store"]);
+    assert_eq!(positions(&call(&["store", "read", &restored])), [1, 2, 3]);
+
+    let file = Path::new(&copy).join("events/0000000001.jsonl");
+    let damaged = std::fs::read_to_string(&file).unwrap().replacen("product:7", "product:9", 1);
+    std::fs::write(&file, damaged).unwrap();
+    let other = path("other");
+    call(&["store", "restore", &copy, &other]).assert_failed(5, &["0000000001.jsonl:2"]);
+    call(&["store", "backup", &copy, &other]).assert_failed(5, &["0000000001.jsonl:2"]);
+    assert!(!Path::new(&other).exists());
+}
+
+#[test]
+fn a_store_goes_to_opossum_and_comes_back() {
+    let (dir, store) = small_store();
+    let path = |name: &str| text(&dir.path().join(name)).to_owned();
+    let [out, net, back] = ["out", "net", "back"].map(path);
+    assert_eq!(call(&["store", "export", &store, &out]).json(), json!({"events": 3}));
+    call(&["store", "export", &store, &out]).assert_failed(2, &["empty"]);
+    call(&["store", "export", &store, &net, "--layout", "dotnet", "--flush", "off"]).json();
+    assert!(Path::new(&out).join("events/000000003.json").exists());
+    assert!(Path::new(&net).join("events/0000000003.json").exists());
+    assert_eq!(call(&["store", "import", &out, &back]).json()["head"], 3);
+    let lines = |store: &str| call(&["store", "read", store]).out;
+    assert_eq!(lines(&back), lines(&store));
+
+    std::fs::remove_file(Path::new(&out).join("events/000000002.json")).unwrap();
+    let again = path("again");
+    let refused = call(&["store", "import", &out, &again]);
+    refused.assert_failed(5, &["000000002.json: it is missing", "--skip-damaged"]);
+    assert!(!Path::new(&again).exists());
+    let skipped = call(&["store", "import", &out, &again, "--skip-damaged"]);
+    assert_eq!(skipped.json()["skipped"].as_array().unwrap().len(), 1);
+    assert!(skipped.err.contains("000000002.json"), "{skipped:?}");
+    assert_eq!(positions(&call(&["store", "read", &again])), [1, 2]);
+    call(&["store", "import", text(dir.path()), &path("none")]).assert_failed(2, &["Opossum"]);
+}
+
 /// A small file system of its own, if this user may mount one.
 struct SmallDisk(TempDir);
 

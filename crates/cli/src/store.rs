@@ -1,11 +1,12 @@
-//! `opossum store`: look into an event store, append to it, check it.
+//! `opossum store`: look into an event store, append to it, check it, copy and move it.
 
 use std::io::{BufRead, stdin};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Subcommand, ValueEnum};
 use dcb::{AppendCondition, Event, EventStore, Query, ReadOptions};
+use dcb_file::opossum::{self, ImportError, Layout};
 use dcb_file::{FileStore, Options, SystemDisk};
 use serde::de::DeserializeOwned;
 
@@ -62,6 +63,76 @@ pub(crate) enum StoreCommand {
         /// The store's folder
         dir: PathBuf,
     },
+    /// Print what a store holds, in numbers
+    Stats {
+        /// The store's folder
+        dir: PathBuf,
+    },
+    /// Delete a store for good; files in its folder that are not the store's stay
+    Delete {
+        /// The store's folder
+        dir: PathBuf,
+    },
+    /// Copy a store as it is now to a new or empty folder, while tills sell, and verify the copy
+    Backup {
+        /// The store's folder
+        dir: PathBuf,
+        /// The folder of the copy
+        out: PathBuf,
+    },
+    /// Make a store of a backup, which is verified first
+    ///
+    /// It gets a store id of its own, so that nothing kept about the old one is mixed up with it.
+    Restore {
+        /// The backup
+        src: PathBuf,
+        /// The folder of the new store, new or empty
+        dir: PathBuf,
+    },
+    /// Write a store's events as Opossum keeps them, one JSON file for each
+    Export {
+        /// The store's folder
+        dir: PathBuf,
+        /// The folder to write, new or empty
+        out: PathBuf,
+        /// Which Opossum is to read it
+        #[arg(long, value_enum, default_value = "js")]
+        layout: ExportLayout,
+        /// Whether to wait until each file is safe from a power cut
+        #[arg(long, value_enum, default_value = "on")]
+        flush: Flush,
+    },
+    /// Make a store of a folder of Opossum for .NET or of opossum-js
+    ///
+    /// Exit status 5, with nothing imported, if files are missing or bad; all of them are named.
+    Import {
+        /// The folder of Opossum's
+        src: PathBuf,
+        /// The folder of the new store, new or empty
+        dir: PathBuf,
+        /// Leave out what is missing or bad, and import the rest
+        #[arg(long)]
+        skip_damaged: bool,
+    },
+}
+
+/// Whose names an export has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportLayout {
+    /// opossum-js
+    Js,
+    /// Opossum for .NET
+    #[value(name = "dotnet")]
+    DotNet,
+}
+
+impl From<ExportLayout> for Layout {
+    fn from(layout: ExportLayout) -> Self {
+        match layout {
+            ExportLayout::Js => Self::Js,
+            ExportLayout::DotNet => Self::DotNet,
+        }
+    }
 }
 
 /// Whether an append waits for the disk.
@@ -103,11 +174,44 @@ pub(crate) fn run(command: StoreCommand) -> Outcome {
             read(&open(&dir, Options::default())?, query, options, skip_damaged)
         }
         StoreCommand::Verify { dir } => verify(&dir),
+        StoreCommand::Stats { dir } => print_json(&open(&dir, Options::default())?.stats()?),
+        StoreCommand::Delete { dir } => {
+            dcb_file::delete_store(&dir, &Options::default())?;
+            print_json(&serde_json::json!({ "deleted": dir }))
+        }
+        StoreCommand::Backup { dir, out } => {
+            print_json(&dcb_file::backup(&dir, &out, &Options::default())?)
+        }
+        StoreCommand::Restore { src, dir } => {
+            print_json(&dcb_file::restore(&src, &dir, &Options::default())?)
+        }
+        StoreCommand::Export { dir, out, layout, flush } => {
+            print_json(&opossum::export(&dir, &out, layout.into(), &flush.into())?)
+        }
+        StoreCommand::Import { src, dir, skip_damaged } => import(&src, &dir, skip_damaged),
+    }
+}
+
+fn import(src: &Path, dir: &Path, skip_damaged: bool) -> Outcome {
+    let tell = |bad: &[opossum::BadFile]| {
+        bad.iter().for_each(|bad| eprintln!("opossum: {bad}"));
+    };
+    match opossum::import(src, dir, skip_damaged, &Options::default()) {
+        Ok(imported) => {
+            tell(&imported.skipped);
+            print_json(&imported)
+        }
+        Err(ImportError::Store(error)) => Err(error.into()),
+        Err(ImportError::BadFiles(bad)) => {
+            tell(&bad);
+            let hint = "nothing was imported; --skip-damaged imports what is sound";
+            Err(Failure::Message(Status::Damaged, hint.into()))
+        }
     }
 }
 
 /// Opens a store, and tells what its recovery dropped.
-pub(crate) fn open(dir: &std::path::Path, options: Options) -> Result<FileStore, Failure> {
+pub(crate) fn open(dir: &Path, options: Options) -> Result<FileStore, Failure> {
     let store = FileStore::open(dir, options)?;
     if let Some(recovery) = store.recovery() {
         eprintln!(
@@ -173,7 +277,7 @@ fn read(
     Ok(())
 }
 
-fn verify(dir: &std::path::Path) -> Outcome {
+fn verify(dir: &Path) -> Outcome {
     let report = dcb_file::verify(dir, Arc::new(SystemDisk))?;
     print_json(&report)?;
     for damage in &report.damage {

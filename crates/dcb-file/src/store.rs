@@ -169,6 +169,11 @@ impl FileStore {
         &self.dir
     }
 
+    /// The file system that the store is on.
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.options.disk
+    }
+
     /// What this process dropped when it last recovered the store, if anything was torn: when it
     /// opened it, or when it found on an append that another writer had died.
     pub fn recovery(&self) -> Option<Recovery> {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::{
     AppendCondition, Cancel, DecisionProjection, Event, EventRef, EventStore, InvalidAppend, Json,
-    MAX_COMMIT_EVENTS, MAX_EVENT_BYTES, Query, QueryItem, ReadOptions, SequencedEvent, StoreError,
-    Subscription, Tag, build_decision_model,
+    MAX_COMMIT_EVENTS, MAX_EVENT_BYTES, Maintenance, Query, QueryItem, ReadOptions, SequencedEvent,
+    StoreError, Subscription, TAGS_ADDED, Tag, TagsAdded, build_decision_model,
 };
 
 /// Makes a `#[test]` of every case of the suite. The argument is a closure that makes an empty
@@ -49,6 +49,20 @@ macro_rules! conformance_tests {
                 $crate::conformance::$case(&store);
             }
         )+
+    };
+}
+
+/// The same for stores that implement [`Maintenance`].
+#[macro_export]
+macro_rules! maintenance_tests {
+    ($make:expr) => {
+        $crate::conformance_tests! { $make =>
+            added_tags_are_read_queried_counted_and_conflict
+            adding_tags_again_adds_nothing
+            adding_tags_takes_a_position_at_which_nothing_is_read
+            a_condition_from_before_tags_were_added_fails
+            the_reserved_type_cannot_be_appended
+        }
     };
 }
 
@@ -442,4 +456,125 @@ pub fn a_subscription_waits_no_longer_than_told_and_ends_when_cancelled(store: &
     });
     append(store, &[event("A", &[])]);
     assert!(subscription.next().is_none(), "it has ended for good");
+}
+
+/// Two sales, between them something else, and a tag for the sales.
+fn sales_with_added_tags(store: &dyn Maintenance) -> (Vec<u64>, u64) {
+    let events = [event("Sold", &["n:1"]), event("Opened", &["n:1"]), event("Sold", &["n:2"])];
+    let positions = append(store, &events);
+    let added = store.add_tags("Sold", &mut |event| {
+        let number = event.tags.value_of("n").unwrap_or_default();
+        vec![tag("n:1"), tag(&format!("sale:{number}")), tag("kind:sale"), tag("kind:sale")]
+    });
+    let TagsAdded { events, tags, position } = added.expect("tags can be added");
+    assert_eq!((events, tags), (2, 5), "those that an event has already are left out");
+    (positions, position.expect("there was something to add"))
+}
+
+pub fn added_tags_are_read_queried_counted_and_conflict(store: &dyn Maintenance) {
+    let (at, _) = sales_with_added_tags(store);
+    let tags_of = |position| {
+        let event = read(store, &Query::all(), ReadOptions::from(position).limit(1)).remove(0);
+        event.event.tags.iter().map(|tag| tag.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(tags_of(at[0]), ["n:1", "sale:1", "kind:sale"], "behind its own");
+    assert_eq!(tags_of(at[1]), ["n:1"]);
+    assert_eq!(tags_of(at[2]), ["n:2", "n:1", "sale:2", "kind:sale"]);
+
+    let of = |types: &[&str], tags: &[&str]| Query::from(item(types, tags));
+    for (query, expected) in [
+        (of(&[], &["kind:sale"]), &[at[0], at[2]][..]),
+        (of(&["Sold"], &["kind:sale", "sale:2"]), &[at[2]]),
+        (of(&[], &["n:1"]), &[at[0], at[1], at[2]]),
+        (of(&[], &["n:2", "kind:sale"]), &[at[2]]),
+        (of(&["Opened"], &["kind:sale"]), &[]),
+        (of(&[], &["sale:3"]), &[]),
+        (of(&["Opened"], &[]).or(of(&[], &["sale:2"])), &[at[1], at[2]]),
+    ] {
+        assert_eq!(positions(store, &query, ReadOptions::default()), expected, "{query:?}");
+        let backwards: Vec<u64> = expected.iter().rev().copied().collect();
+        assert_eq!(positions(store, &query, ReadOptions::backwards()), backwards, "{query:?}");
+        let first = ReadOptions::default().limit(1);
+        assert_eq!(positions(store, &query, first), expected[..expected.len().min(1)]);
+        assert_eq!(store.count(&query).expect("it counts"), expected.len() as u64);
+        assert_eq!(store.exists(&query).expect("it looks"), !expected.is_empty());
+        let refused = store.append(&[event("A", &[])], Some(&fail_if(query.clone(), None)));
+        match expected.first() {
+            Some(first) => assert_conflict(refused, *first),
+            None => drop(refused.expect("nothing matches")),
+        }
+    }
+    // What comes later is found beside what was found before.
+    let later = append(store, &[event("Sold", &["kind:sale"])]);
+    let query = of(&[], &["kind:sale"]);
+    assert_eq!(positions(store, &query, ReadOptions::default()), [at[0], at[2], later[0]]);
+    assert_eq!(positions(store, &query, ReadOptions::from(at[1])), [at[2], later[0]]);
+}
+
+fn assert_conflict(refused: Result<Vec<u64>, StoreError>, expected: u64) {
+    match refused {
+        Err(StoreError::ConditionFailed { conflict }) => assert_eq!(conflict, expected),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn adding_tags_again_adds_nothing(store: &dyn Maintenance) {
+    sales_with_added_tags(store);
+    let (head, epoch) = (store.head().expect("a head"), store.tag_epoch());
+    for (event_type, events) in [("Sold", 2), ("Closed", 0)] {
+        let again = store.add_tags(event_type, &mut |_| vec![tag("kind:sale")]);
+        let nothing = TagsAdded { events, tags: 0, position: None };
+        assert_eq!(again.expect("nothing is no error"), nothing);
+    }
+    assert_eq!((store.head().expect("a head"), store.tag_epoch()), (head, epoch));
+    let more = store.add_tags("Opened", &mut |_| vec![tag("kind:shift")]).expect("tags are added");
+    assert_eq!((more.tags, store.tag_epoch()), (1, epoch + 1));
+    let kinds = |kind| store.count(&Query::tags([tag(kind)]).expect("a query")).expect("it counts");
+    assert_eq!((kinds("kind:sale"), kinds("kind:shift")), (2, 1));
+}
+
+pub fn adding_tags_takes_a_position_at_which_nothing_is_read(store: &dyn Maintenance) {
+    assert_eq!(store.tag_epoch(), 0);
+    let (at, tags_at) = sales_with_added_tags(store);
+    assert_eq!(store.tag_epoch(), 1);
+    assert!(tags_at > at[2]);
+    assert_eq!(store.head().expect("a head"), tags_at);
+    assert_eq!(positions(store, &Query::all(), ReadOptions::default()), at);
+    assert_eq!(positions(store, &Query::all(), ReadOptions::backwards().limit(1)), [at[2]]);
+    assert_eq!(positions(store, &Query::all(), ReadOptions::from(tags_at)), NOTHING);
+    assert_eq!(store.count(&Query::all()).expect("it counts"), 3);
+    let query = Query::types([TAGS_ADDED]).expect("a query");
+    assert_eq!(positions(store, &query, ReadOptions::default()), NOTHING);
+    let unless_any = fail_if(Query::all(), tags_at);
+    let next = store.append(&[event("A", &[])], Some(&unless_any)).expect("nothing came since");
+    assert!(next[0] > tags_at);
+}
+
+pub fn a_condition_from_before_tags_were_added_fails(store: &dyn Maintenance) {
+    let before = append(store, &[event("Before", &[])])[0];
+    // It asks for what nobody has yet, so only the added tags can make it fail.
+    let by_tag = Query::tags([tag("sale:1")]).expect("a query");
+    let by_type = Query::types(["Closed"]).expect("a query");
+    let (_, tags_at) = sales_with_added_tags(store);
+    for query in [&by_tag, &by_type] {
+        let stale = store.append(&[event("A", &[])], Some(&fail_if(query.clone(), before)));
+        let first_match = store
+            .read(query, ReadOptions::from(before + 1).limit(1))
+            .expect("a read starts")
+            .next()
+            .map(|event| event.expect("it can be read").position);
+        assert_conflict(stale, first_match.unwrap_or(tags_at));
+        let fresh = fail_if(query.clone(), store.head().expect("a head"));
+        store.append(&[event("A", &[])], Some(&fresh)).expect("decided again it goes through");
+    }
+    store
+        .append(&[event("A", &[])], Some(&fail_if(by_type, None)))
+        .expect("it asks for all history");
+}
+
+pub fn the_reserved_type_cannot_be_appended(store: &dyn Maintenance) {
+    let refused = store.append(&[event("A", &[]), event(TAGS_ADDED, &[])], None);
+    let expected = InvalidAppend::ReservedType { index: 1 };
+    assert!(matches!(refused, Err(StoreError::Invalid(why)) if why == expected));
+    assert_eq!(store.head().expect("a head"), 0);
 }

@@ -61,6 +61,7 @@ mod event;
 #[cfg(all(doc, not(doctest)))]
 pub mod examples;
 mod fold_cache;
+mod maintenance;
 mod memory;
 mod model;
 mod projection;
@@ -86,6 +87,7 @@ pub use event::{
     recording_time,
 };
 pub use fold_cache::FoldCache;
+pub use maintenance::{Maintenance, TAGS_ADDED, TagsAdded, missing_tags};
 pub use memory::MemoryStore;
 pub use model::{
     BuiltModel, DecisionModel, DecisionProjection, Part, PartStates, build_decision_model,

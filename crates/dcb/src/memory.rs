@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::store::check_append;
 use crate::{
-    AppendOptions, Cursor, Event, EventRef, EventStore, Events, FoldCache, Query, ReadOptions,
-    SequencedEvent, StoreError, recording_time,
+    AppendOptions, Cursor, Event, EventRef, EventStore, Events, FoldCache, Maintenance, Query,
+    ReadOptions, SequencedEvent, StoreError, Tag, TagsAdded, missing_tags, recording_time,
 };
 
 /// An [`EventStore`] that keeps its events in memory and finds them by looking at each.
@@ -18,9 +18,18 @@ use crate::{
 #[derive(Debug)]
 pub struct MemoryStore {
     store_id: Uuid,
-    events: Mutex<Vec<SequencedEvent>>,
+    log: Mutex<Log>,
     appended: Condvar,
     folds: FoldCache,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    events: Vec<SequencedEvent>,
+    head: u64,
+    /// How often tags were added, and the position at which they last were.
+    tag_epoch: u64,
+    tags_added_at: u64,
 }
 
 impl MemoryStore {
@@ -28,15 +37,15 @@ impl MemoryStore {
     pub fn new() -> Self {
         Self {
             store_id: Uuid::now_v7(),
-            events: Mutex::default(),
+            log: Mutex::default(),
             appended: Condvar::new(),
             folds: FoldCache::default(),
         }
     }
 
-    fn events(&self) -> MutexGuard<'_, Vec<SequencedEvent>> {
+    fn log(&self) -> MutexGuard<'_, Log> {
         // Events are only pushed whole, so a panic elsewhere leaves them usable.
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -48,8 +57,9 @@ impl Default for MemoryStore {
 
 impl EventStore for MemoryStore {
     fn read(&self, query: &Query, options: ReadOptions) -> Result<Events<'_>, StoreError> {
-        let events = self.events();
-        let found = events
+        let log = self.log();
+        let found = log
+            .events
             .iter()
             .filter(|e| options.admit(e.position) && query.matches(&e.event.as_ref(e.position)));
         let limit = options.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
@@ -57,31 +67,36 @@ impl EventStore for MemoryStore {
             false => found.take(limit).cloned().collect(),
             true => found.rev().take(limit).cloned().collect(),
         };
-        Ok(Events::new(head_of(&events), Found { events: found, next: 0 }))
+        Ok(Events::new(log.head, Found { events: found, next: 0 }))
     }
 
     fn append_with(&self, new: &[Event], options: &AppendOptions) -> Result<Vec<u64>, StoreError> {
         check_append(new)?;
-        let mut events = self.events();
+        let mut log = self.log();
         if let Some(condition) = &options.condition {
             let after = condition.after.unwrap_or(0);
-            let conflict = events.iter().find(|e| {
+            let is_of_older_epoch = condition.after.is_some_and(|after| after < log.tags_added_at);
+            let conflict = log.events.iter().find(|e| {
                 e.position > after
                     && condition.fail_if_events_match.matches(&e.event.as_ref(e.position))
             });
-            if let Some(conflict) = conflict {
-                return Err(StoreError::ConditionFailed { conflict: conflict.position });
+            let tags_added = is_of_older_epoch.then_some(log.tags_added_at);
+            let conflicts = conflict.map(|event| event.position).into_iter().chain(tags_added);
+            if let Some(conflict) = conflicts.min() {
+                return Err(StoreError::ConditionFailed { conflict });
             }
         }
         let now = recording_time();
-        let mut last = events.last().and_then(|e| e.event.metadata.timestamp).unwrap_or_default();
+        let last = log.events.last().and_then(|e| e.event.metadata.timestamp);
+        let mut last = last.unwrap_or_default();
         let mut positions = Vec::with_capacity(new.len());
         for event in new {
             let mut event = event.clone();
             last = last.max(event.metadata.timestamp.map_or(now, |given| given.min(now)));
             event.metadata.timestamp = Some(last);
-            let position = head_of(&events) + 1;
-            events.push(SequencedEvent { position, event });
+            log.head += 1;
+            let position = log.head;
+            log.events.push(SequencedEvent { position, event });
             positions.push(position);
         }
         self.appended.notify_all();
@@ -89,27 +104,31 @@ impl EventStore for MemoryStore {
     }
 
     fn head(&self) -> Result<u64, StoreError> {
-        Ok(head_of(&self.events()))
+        Ok(self.log().head)
     }
 
     fn wait_for(&self, position: u64, timeout: Duration) -> Result<Option<u64>, StoreError> {
         let deadline = Instant::now() + timeout;
-        let mut events = self.events();
-        while head_of(&events) < position {
+        let mut log = self.log();
+        while log.head < position {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(None);
             }
-            events = self
+            log = self
                 .appended
-                .wait_timeout(events, left)
+                .wait_timeout(log, left)
                 .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
         }
-        Ok(Some(head_of(&events)))
+        Ok(Some(log.head))
     }
 
     fn store_id(&self) -> Uuid {
         self.store_id
+    }
+
+    fn tag_epoch(&self) -> u64 {
+        self.log().tag_epoch
     }
 
     fn folds(&self) -> Option<&FoldCache> {
@@ -117,8 +136,33 @@ impl EventStore for MemoryStore {
     }
 }
 
-fn head_of(events: &[SequencedEvent]) -> u64 {
-    events.last().map_or(0, |event| event.position)
+impl Maintenance for MemoryStore {
+    fn add_tags(
+        &self,
+        event_type: &str,
+        factory: &mut dyn FnMut(&EventRef<'_>) -> Vec<Tag>,
+    ) -> Result<TagsAdded, StoreError> {
+        let mut log = self.log();
+        let mut added = TagsAdded { events: 0, tags: 0, position: None };
+        for SequencedEvent { position, event } in &mut log.events {
+            if event.event_type != event_type {
+                continue;
+            }
+            let seen = event.as_ref(*position);
+            let new = missing_tags(&seen, factory(&seen));
+            added.events += 1;
+            added.tags += new.len() as u64;
+            event.tags.extend(new);
+        }
+        if added.tags > 0 {
+            log.head += 1;
+            log.tag_epoch += 1;
+            log.tags_added_at = log.head;
+            added.position = Some(log.head);
+            self.appended.notify_all();
+        }
+        Ok(added)
+    }
 }
 
 struct Found {
@@ -137,4 +181,5 @@ impl Cursor for Found {
 #[cfg(test)]
 mod tests {
     crate::conformance_tests!(|| (crate::MemoryStore::new(), ()));
+    crate::maintenance_tests!(|| (crate::MemoryStore::new(), ()));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Event, EventRef, FoldCache, Metadata, Query, SequencedEvent};
+use crate::{Event, EventRef, FoldCache, Metadata, Query, SequencedEvent, TAGS_ADDED};
 
 /// The most bytes an event may have: the UTF-8 lengths of its type, tags, data and metadata.
 pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
@@ -99,7 +99,8 @@ pub trait EventStore: Send + Sync {
 pub struct AppendCondition {
     /// The append fails if an event matches this…
     pub fail_if_events_match: Query,
-    /// …at a position above this one; without it, at any position.
+    /// …at a position above this one; without it, at any position. It also fails if tags were added
+    /// to past events above it: see [`Maintenance`](crate::Maintenance).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
 }
@@ -286,6 +287,12 @@ pub enum InvalidAppend {
         /// Which event, from 0.
         index: usize,
     },
+    /// An event's type is one that stores keep for themselves.
+    #[error("event {} of the batch has the type {TAGS_ADDED}, which stores keep for themselves", index + 1)]
+    ReservedType {
+        /// Which event, from 0.
+        index: usize,
+    },
     /// A free metadata field has the name of a fixed one.
     #[error("event {} of the batch has a free metadata field {name:?}; that name is taken", index + 1)]
     ReservedMetadata {
@@ -315,6 +322,9 @@ pub fn check_append(events: &[Event]) -> Result<(), InvalidAppend> {
     for (index, event) in events.iter().enumerate() {
         if event.event_type.trim().is_empty() {
             return Err(InvalidAppend::BlankType { index });
+        }
+        if event.event_type == TAGS_ADDED {
+            return Err(InvalidAppend::ReservedType { index });
         }
         let extra = &event.metadata.extra;
         if let Some(name) = Metadata::FIXED.into_iter().find(|name| extra.contains_key(*name)) {
