@@ -10,7 +10,7 @@ test.describe('a refusal', () => {
     await till.press('F12');
     await expect(till.line(CLOCK).getByRole('alert')).toContainText('Only 1 left of');
     await till.button('Why').click();
-    await expect(till.page.getByRole('dialog')).toContainText(/Event [\d,]+/);
+    await expect(till.page.getByRole('dialog')).toContainText(/1 delivered.*Event [\d,]+/s);
     await till.button('Close').click();
     await till.button('Remove 2').click();
     await expect(till.line(CLOCK)).toContainText('1×');
