@@ -381,12 +381,9 @@ impl Log {
         if last.end == 0 && last.first != self.head + 1 {
             return Ok(true);
         }
-        let mut next = [0; 16];
-        let got = last
-            .file
-            .read_at(last.end, &mut next)
-            .map_err(|error| last.file.error("reading", error))?;
-        Ok(next.iter().take(got).any(|byte| !is_padding(*byte)))
+        let next = last.file.peek::<16>(last.end);
+        let next = next.map_err(|error| last.file.error("reading", error))?;
+        Ok(next.iter().any(|byte| !is_padding(*byte)))
     }
 
     /// Where the next commit goes.

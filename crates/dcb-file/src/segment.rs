@@ -1,7 +1,9 @@
 //! One file of the log, and what is indexed of it.
 
+use std::io;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use dcb::StoreError;
@@ -25,11 +27,50 @@ pub(crate) struct SegmentFile {
     /// How long it may become.
     capacity: u64,
     mapping: OnceLock<Option<Box<dyn Mapping>>>,
+    /// How long it is at least.
+    allocated: AtomicU64,
 }
 
 impl SegmentFile {
     pub(crate) fn new(path: PathBuf, file: Box<dyn DiskFile>, capacity: u64) -> Self {
-        Self { path, file, capacity, mapping: OnceLock::new() }
+        Self { path, file, capacity, mapping: OnceLock::new(), allocated: AtomicU64::new(0) }
+    }
+
+    /// Makes sure that there is room up to an offset, so that what is written there only overwrites
+    /// what is allocated, and its sync has no file size to record. It is filled with newlines.
+    ///
+    /// Only who holds the store's lock calls it. The system is asked for the length as seldom as
+    /// possible: on Linux a file whose times were asked for gets new ones with the next write, of
+    /// its own and no longer with the clock's tick, and without a journal the sync then has them to
+    /// write, too.
+    pub(crate) fn make_room(&self, up_to: u64, step: u64) -> io::Result<()> {
+        if up_to <= self.allocated.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut allocated = self.file.size()?;
+        if up_to > allocated {
+            let wanted = up_to.next_multiple_of(step.max(1));
+            let fill = vec![b'\n'; usize::try_from(wanted - allocated).unwrap_or(0)];
+            self.file.write_at(allocated, &fill)?;
+            self.file.sync()?;
+            allocated = wanted;
+        }
+        self.allocated.store(allocated, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Reads a few bytes that are known to be there, or padding.
+    pub(crate) fn peek<const N: usize>(&self, offset: u64) -> io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        let end = offset + N as u64;
+        if end <= self.allocated.load(Ordering::Relaxed)
+            && let Some(mapped) = self.mapping().and_then(|mapping| mapping.bytes(offset..end))
+        {
+            bytes.copy_from_slice(mapped);
+        } else {
+            self.file.read_at(offset, &mut bytes)?;
+        }
+        Ok(bytes)
     }
 
     /// The file's bytes, where they can be had without copying. Only what is known to be whole may
@@ -40,7 +81,7 @@ impl SegmentFile {
     }
 
     /// The same as an error of the store.
-    pub(crate) fn error(&self, doing: &str, error: std::io::Error) -> StoreError {
+    pub(crate) fn error(&self, doing: &str, error: io::Error) -> StoreError {
         io_error(doing, &self.path, error)
     }
 

@@ -265,7 +265,10 @@ impl FileStore {
 
     /// Takes in what other processes have appended.
     pub(crate) fn follow(&self) -> Result<(), StoreError> {
-        let Some(mark) = self.read_watermark()? else { return Ok(()) };
+        self.read_watermark()?.map_or(Ok(()), |mark| self.follow_to(&mark))
+    }
+
+    fn follow_to(&self, mark: &Watermark) -> Result<(), StoreError> {
         let log = self.log();
         if mark.head <= log.head || log.is_broken {
             return Ok(());

@@ -88,7 +88,7 @@ impl FileStore {
     pub(super) fn catch_up_as_writer(&self) -> Result<Watermark, StoreError> {
         match self.read_watermark()? {
             Some(mark) if !mark.writing => {
-                self.follow()?;
+                self.follow_to(&mark)?;
                 self.check_writable()?;
                 if !self.log().goes_on_behind_its_end()? {
                     return Ok(mark);
@@ -168,18 +168,8 @@ impl FileStore {
     /// Makes sure that a segment's file has room up to an offset. Nothing of a commit is written
     /// yet, so a failure here, such as a full disk, costs nothing.
     pub(super) fn make_room(&self, segment: &LastSegment, up_to: u64) -> Result<(), StoreError> {
-        let make = || {
-            let allocated = segment.file.size()?;
-            if up_to <= allocated {
-                return Ok(());
-            }
-            let step = ALLOCATION_BYTES.min(self.options.segment_bytes).max(1);
-            let wanted = up_to.next_multiple_of(step);
-            let fill = vec![b'\n'; usize::try_from(wanted - allocated).unwrap_or(0)];
-            segment.file.write_at(allocated, &fill)?;
-            segment.file.sync()
-        };
-        make().map_err(|error| segment.file.error("making room in", error))
+        let step = ALLOCATION_BYTES.min(self.options.segment_bytes);
+        segment.file.make_room(up_to, step).map_err(|e| segment.file.error("making room in", e))
     }
 
     /// Before the first unsynced write, the ledger says from where on events may be lost; before
