@@ -35,6 +35,9 @@ pub trait Disk: Debug + Send + Sync {
     /// Removes a folder and all that is in it; links are removed, not followed.
     fn remove_tree(&self, dir: &Path) -> io::Result<()>;
 
+    /// Takes the right to write a file away from everybody, so that none is changed by mistake.
+    fn write_protect(&self, path: &Path) -> io::Result<()>;
+
     /// Makes the names in a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
@@ -141,6 +144,12 @@ impl Disk for SystemDisk {
         std::fs::remove_dir_all(dir)
     }
 
+    fn write_protect(&self, path: &Path) -> io::Result<()> {
+        let mut permissions = std::fs::metadata(path)?.permissions();
+        permissions.set_readonly(true);
+        std::fs::set_permissions(path, permissions)
+    }
+
     #[cfg(unix)]
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
@@ -235,7 +244,8 @@ impl Mapping for SystemMapping {
     }
 
     fn will_need(&self, range: Range<u64>) {
-        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end)) else {
+        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end))
+        else {
             return;
         };
         // It is only a hint.

@@ -229,8 +229,9 @@ impl Log {
             })
             .collect();
         firsts.sort_unstable();
+        let last = firsts.last().copied();
         for first in firsts {
-            self.open_segment(disk, first)?;
+            self.open_segment(disk, first, Some(first) == last)?;
         }
         Ok(())
     }
@@ -253,13 +254,19 @@ impl Log {
         Ok(LastSegment { first, file, end: 0 })
     }
 
-    fn open_segment(&mut self, disk: &dyn Disk, first: u64) -> Result<(), StoreError> {
+    fn open_segment(
+        &mut self,
+        disk: &dyn Disk,
+        first: u64,
+        is_last: bool,
+    ) -> Result<(), StoreError> {
         let path = self.segment_path(first);
-        // What cannot be written, because the folder is protected, can still be read.
+        // What cannot be written can still be read. Full segments may be protected; if the last one
+        // is, so is the folder.
         let file = disk
             .open(&path, Access::Write)
             .or_else(|error| {
-                self.protected = true;
+                self.protected |= is_last;
                 disk.open(&path, Access::Read).map_err(|_| error)
             })
             .map_err(|error| io_error("opening", &path, error))?;
