@@ -14,7 +14,7 @@ UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -pru
 UI_BUILT := target/.ui-built
 HAS_DISPLAY := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin Windows_NT,$(shell uname -s)$(OS))
 
-.PHONY: help run app test lint soak screenshots tools app-packages test-packages types
+.PHONY: help run app test lint bench soak screenshots tools app-packages test-packages types
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,15 +35,20 @@ app: tools app-packages $(UI_BUILT) ## Build the desktop app
 
 test: tools test-packages lint tests/browser/node_modules ## Check format and lints, and run every test
 	$(CARGO) build --package cli
-	$(CARGO) test --workspace --all-features --no-fail-fast
+	$(CARGO) test --workspace --exclude bench --all-features --no-fail-fast
 	$(NPM) --prefix ui test
 	$(NPM) --prefix tests/browser test
 
+# The benchmark is left out of what is tested: it builds five other stores, some of them in C.
 lint: tools test-packages $(UI_BUILT) ## Check format, types and lints
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --all-features --quiet -- --deny warnings
+	$(CARGO) clippy --workspace --exclude bench --all-targets --all-features --quiet -- --deny warnings
 	$(NPM) --prefix ui run check
 	$(NPM) --prefix ui run lint
+
+bench: tools ## Measure the event store beside its peers and the bare disk
+	$(CARGO) clippy --package bench --quiet -- --deny warnings
+	$(CARGO) run --release --package bench -- --quick
 
 soak: tools ## The long versions of the crash tests
 	OPOSSUM_KILLS=50 $(CARGO) test --package tests --test kills

@@ -43,8 +43,8 @@ export class Till {
     return this.page.getByRole('button', { name, exact: true });
   }
 
-  scan(product) {
-    return scan(this.page, product.code ?? product);
+  scan(product, options) {
+    return scan(this.page, product.code ?? product, options);
   }
 
   /** Presses keys as fast as a person does. */

@@ -59,6 +59,21 @@ test.describe('selling', () => {
     await expect(till.receipt).toContainText('£2.75');
   });
 
+  test('takes keys in their order, however late the lines come', async ({ till, shop }) => {
+    await expect(till.page.getByText('Scan or type')).toBeVisible();
+    shop.pause();
+    await till.scan(MUG);
+    await till.type('4');
+    await till.press('Enter');
+    await till.scan(BIRD);
+    await till.press('F9');
+    await till.type('20');
+    await till.press('Enter');
+    shop.goOn();
+    await expect(till.receipt).toContainText('£5.93');
+    await expect(till.receipt.getByRole('status')).toContainText('£14.07');
+  });
+
   test('shows the last receipt again when the cart is empty', async ({ till }) => {
     await till.scan(MUG);
     await till.press('F12');
@@ -160,6 +175,26 @@ test.describe('search', () => {
     await expect(till.line({ id: '85014B' })).toBeVisible();
   });
 
+  test('is left when something was found, so that a quantity and cash can be typed', async ({
+    till,
+  }) => {
+    await till.press('F2');
+    await till.type('drink me');
+    await till.press('Enter');
+    await expect(till.line(MUG)).toBeVisible();
+    await till.type('3');
+    await till.press('Enter');
+    await expect(till.line(MUG)).toContainText('3×');
+    await till.press('F2');
+    await till.press('F9');
+    await till.type('50');
+    await till.press('Enter');
+    await expect(till.receipt.getByRole('status')).toContainText('£46.82');
+    await till.press('F2');
+    await till.press('Enter');
+    await expect(till.page.getByText('Scan or type')).toBeVisible();
+  });
+
   test('says so when it finds nothing', async ({ till }) => {
     await till.search.fill('zebra');
     await expect(till.page.getByText('Nothing is called “zebra”')).toBeVisible();
@@ -183,6 +218,20 @@ test.describe('the scanner', () => {
     await expect(till.search).toBeFocused();
     await till.type('s');
     await expect(till.search).toHaveValue('birds');
+  });
+
+  test('is known even if the machine is too busy to hear all of a code at once', async ({
+    till,
+  }) => {
+    await till.scan(MUG);
+    await till.scan(BIRD, { heldUpMs: 400 });
+    await expect(till.line(BIRD)).toContainText('1×');
+    await expect(till.line(MUG)).toContainText('1×');
+    await expect(till.search).toHaveValue('');
+    await expect(till.search).not.toBeFocused();
+    await till.type('4');
+    await till.press('Enter');
+    await expect(till.line(BIRD)).toContainText('4×');
   });
 
   test('is never taken for a quantity', async ({ till }) => {

@@ -126,21 +126,26 @@ export class Shop {
 /** When the last code ended, in seconds: nobody scans two things at once. */
 let scanned = 0;
 
-/** Types a code as a scanner does: faster than any person, and with Enter at the end. */
-export async function scan(page, code) {
+/**
+ * Types a code as a scanner does: faster than any person, and with Enter at the end. A machine that
+ * is busy may notice half of it so much later.
+ */
+export async function scan(page, code, { heldUpMs = 0 } = {}) {
   const cdp = await page.context().newCDPSession(page);
   const keys = [...[...code].map((key) => ({ key, text: key })), { key: 'Enter', text: '\r' }];
   const start = Math.max(Date.now() / 1000, scanned + 0.1);
   scanned = start + keys.length * 0.005;
-  await Promise.all(
-    keys.flatMap((key, index) => {
-      // The scanner's own time, in seconds: a busy machine makes no pauses in it.
-      const timestamp = start + index * 0.005;
-      return [
-        cdp.send('Input.dispatchKeyEvent', { type: 'keyDown', timestamp, ...key }),
-        cdp.send('Input.dispatchKeyEvent', { type: 'keyUp', timestamp, key: key.key }),
-      ];
-    }),
-  );
+  const press = (key, index) => {
+    // The scanner's own time, in seconds: a busy machine makes no pauses in it.
+    const timestamp = start + index * 0.005;
+    return [
+      cdp.send('Input.dispatchKeyEvent', { type: 'keyDown', timestamp, ...key }),
+      cdp.send('Input.dispatchKeyEvent', { type: 'keyUp', timestamp, key: key.key }),
+    ];
+  };
+  const half = heldUpMs > 0 ? keys.length >> 1 : 0;
+  await Promise.all(keys.slice(0, half).flatMap(press));
+  await page.waitForTimeout(heldUpMs);
+  await Promise.all(keys.slice(half).flatMap((key, index) => press(key, half + index)));
   await cdp.detach();
 }

@@ -32,6 +32,7 @@
 
 mod added_tags;
 mod admin;
+mod archive;
 mod copy;
 mod cursor;
 mod disk;
@@ -50,6 +51,7 @@ mod verify;
 mod watermark;
 
 pub use admin::{InvalidStoreName, delete_store, store_dir};
+pub use archive::{Archived, archive};
 pub use copy::{backup, restore};
 pub use disk::{Access, Disk, DiskFile, Mapping, SystemDisk};
 pub use log::Damage;

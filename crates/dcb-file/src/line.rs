@@ -242,10 +242,9 @@ impl EncodedEvent {
         let tags = tags_at + 1..body.len() - 1;
         let keys = match memchr(b'\\', &body) {
             None => Keys::Plain { event_type, tags },
-            Some(_) => Keys::Escaped {
-                event_type: event.event_type.clone(),
-                tags: event.tags.clone(),
-            },
+            Some(_) => {
+                Keys::Escaped { event_type: event.event_type.clone(), tags: event.tags.clone() }
+            }
         };
         body.extend_from_slice(b",\"data\":");
         body.extend_from_slice(event.data.as_str().as_bytes());
@@ -271,7 +270,9 @@ impl EncodedEvent {
             std::str::from_utf8(bytes).unwrap_or_default()
         };
         match &self.keys {
-            Keys::Plain { event_type, tags } => (text(event_type), Tags::from_plain_json(text(tags))),
+            Keys::Plain { event_type, tags } => {
+                (text(event_type), Tags::from_plain_json(text(tags)))
+            }
             Keys::Escaped { event_type, tags } => (event_type, Tags::from_slice(tags)),
         }
     }

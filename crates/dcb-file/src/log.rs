@@ -9,12 +9,17 @@ use dcb::{Query, StoreError, TAGS_ADDED};
 use serde::Serialize;
 
 use crate::added_tags::{AddedTags, previous_of};
+use crate::archive;
 use crate::disk::{Access, Disk};
 use crate::index::{Place, Search};
 use crate::line::{ChainHash, CommitMark, Line};
 use crate::meta::{io_error, is_missing};
 use crate::scan::{LineReader, is_padding};
 use crate::segment::{BAD_LINE, Segment, SegmentFile, parse, place_of};
+
+/// The end of the log that is read and checked whenever a store is opened, whatever index files know
+/// of it; rounded down to whole segments. It takes some milliseconds.
+const REREAD_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A stretch of the log that is not what was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -131,7 +136,7 @@ impl Log {
 
     /// The path of the segment that starts at a position.
     pub(crate) fn segment_path(&self, first: u64) -> PathBuf {
-        self.dir.join(segment_name(first))
+        self.dir.join(format!("{first:010}.jsonl"))
     }
 
     /// The path of the index of the segment that starts at a position.
@@ -168,7 +173,13 @@ impl Log {
         loop {
             if segment < self.segments.len() {
                 match self.read_segment(disk, segment, until, indexed) {
-                    Ok(None) => segment += 1,
+                    Ok(None) => {
+                        segment += 1;
+                        // It is full, so somebody has written its index, or is about to.
+                        if segment < self.segments.len() {
+                            self.release(disk, segment - 1, indexed);
+                        }
+                    }
                     // Of a commit that was read in part nothing stays.
                     stopped => {
                         self.forget_above_head(segment);
@@ -188,8 +199,9 @@ impl Log {
                 if segment == self.segments.len() {
                     return Ok(None);
                 }
-                // It is full, so somebody has written its index, or is about to.
-                self.release(disk, segment.saturating_sub(1), indexed);
+                if let Some(full) = segment.checked_sub(1) {
+                    self.release(disk, full, indexed);
+                }
             }
         }
     }
@@ -224,14 +236,26 @@ impl Log {
         let mut firsts: Vec<u64> = names
             .iter()
             .filter_map(|name| {
-                let first = name.strip_suffix(".jsonl")?.parse().ok()?;
-                (segment_name(first) == *name && first > after).then_some(first)
+                let plain = name.strip_suffix(".jsonl");
+                let stem = plain.or_else(|| name.strip_suffix(archive::EXTENSION))?;
+                let first = stem.parse().ok()?;
+                (format!("{first:010}") == stem && first > after).then_some(first)
             })
             .collect();
         firsts.sort_unstable();
+        firsts.dedup();
         let last = firsts.last().copied();
         for first in firsts {
             self.open_segment(disk, first, Some(first) == last)?;
+        }
+        // What damage there is, is most likely where was written last.
+        let mut size = 0;
+        for segment in self.segments.iter_mut().rev() {
+            size += segment.file.size().map_err(|error| segment.file.error("reading", error))?;
+            if size > REREAD_BYTES {
+                break;
+            }
+            segment.is_reread = true;
         }
         Ok(())
     }
@@ -263,11 +287,10 @@ impl Log {
         let path = self.segment_path(first);
         // What cannot be written can still be read. Full segments may be protected; if the last one
         // is, so is the folder.
-        let file = disk
-            .open(&path, Access::Write)
+        let (path, file) = archive::open(disk, &path, Access::Write)
             .or_else(|error| {
                 self.protected |= is_last;
-                disk.open(&path, Access::Read).map_err(|_| error)
+                archive::open(disk, &path, Access::Read).map_err(|_| error)
             })
             .map_err(|error| io_error("opening", &path, error))?;
         let file = Arc::new(SegmentFile::new(path, file, self.segment_bytes));
@@ -304,7 +327,8 @@ impl Log {
                     reason,
                 }));
             }
-            if let Some(covered) = segment.adopt(disk, &index_path, until.min(indexed)) {
+            let indexed = if segment.is_reread { 0 } else { until.min(indexed) };
+            if let Some(covered) = segment.adopt(disk, &index_path, indexed) {
                 (self.head, self.hash) = (covered.head, covered.hash);
                 self.last_time = self.last_time.max(covered.last_time);
                 self.recall_added(covered.tags_added);
@@ -669,8 +693,4 @@ impl Log {
             .map_err(|error| io_error("creating", &self.indices, error))?;
         segment.write_index(disk, &self.index_path(segment.first), &self.added)
     }
-}
-
-fn segment_name(first: u64) -> String {
-    format!("{first:010}.jsonl")
 }

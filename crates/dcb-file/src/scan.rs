@@ -5,7 +5,7 @@ use std::io;
 use crate::disk::DiskFile;
 
 /// How much is read at once.
-const CHUNK: usize = 256 * 1024;
+pub(crate) const CHUNK: usize = 256 * 1024;
 
 /// Padding stands where no line has been written yet: newlines from preallocation, zeros where the
 /// system lengthened the file.
@@ -108,7 +108,7 @@ impl<'f> LineReader<'f> {
 /// Which line of a file an offset is on, from 1, as an editor counts: also the newlines of padding.
 pub(crate) fn line_number_at(file: &dyn DiskFile, offset: u64) -> io::Result<u64> {
     let (mut number, mut at) = (1, 0);
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = vec![0; usize::try_from(offset).unwrap_or(CHUNK).min(CHUNK)];
     while at < offset {
         let left = usize::try_from(offset - at).unwrap_or(CHUNK).min(CHUNK);
         let got = file.read_at(at, chunk.get_mut(..left).unwrap_or_default())?;

@@ -73,6 +73,8 @@ pub(crate) struct Segment {
     pub(crate) file: Arc<SegmentFile>,
     /// Where its last known commit ends; the next one starts there.
     pub(crate) end: u64,
+    /// Whether its lines are read even where an index file knows them.
+    pub(crate) is_reread: bool,
     /// What an index file knows.
     base: Option<Base>,
     /// What came behind that.
@@ -89,7 +91,8 @@ struct Base {
 
 impl Segment {
     pub(crate) fn new(first: u64, file: Arc<SegmentFile>) -> Self {
-        Self { first, file, end: 0, base: None, recent: MemoryIndex::default() }
+        let recent = MemoryIndex::default();
+        Self { first, file, end: 0, is_reread: false, base: None, recent }
     }
 
     /// Takes an index file in place of what is in memory and of reading the lines that it knows, if

@@ -235,7 +235,7 @@ impl FileStore {
             None => self.recover(protected)?,
         }
         let log = self.log();
-        let is_other_history = log.head == ledger.head && !ledger.is_of(log.hash);
+        let is_other_history = !log.is_broken && log.head == ledger.head && !ledger.is_of(log.hash);
         if is_other_history {
             log.note_damage(log.other_history());
         }

@@ -7,9 +7,9 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use crate::{
-    AppendCondition, Event, EventStore, InvalidAppend, Json, MAX_COMMIT_EVENTS, MAX_EVENT_BYTES,
-    Maintenance, Query, QueryItem, ReadOptions, SequencedEvent, StoreError, TAGS_ADDED, Tag,
-    TagsAdded,
+    AppendCondition, Cancel, DecisionProjection, Event, EventRef, EventStore, InvalidAppend, Json,
+    MAX_COMMIT_EVENTS, MAX_EVENT_BYTES, Maintenance, Query, QueryItem, ReadOptions, SequencedEvent,
+    StoreError, Subscription, TAGS_ADDED, Tag, TagsAdded, build_decision_model,
 };
 
 /// Makes a `#[test]` of every case of the suite. The argument is a closure that makes an empty
@@ -36,6 +36,9 @@ macro_rules! conformance_tests {
             of_many_rivals_exactly_one_wins
             appends_of_many_threads_lose_nothing
             waiting_ends_when_the_position_is_there_or_the_time_is_up
+            decisions_with_and_without_kept_folds_agree
+            a_subscription_yields_every_event_once_in_order_as_it_comes
+            a_subscription_waits_no_longer_than_told_and_ends_when_cancelled
         }
     };
     ($make:expr => $($case:ident)+) => {
@@ -393,6 +396,66 @@ pub fn waiting_ends_when_the_position_is_there_or_the_time_is_up(store: &dyn Eve
         let head = waiting.join().expect("the waiting thread does not panic");
         assert!(head.is_some_and(|head| head >= 1), "{head:?}");
     });
+}
+
+pub fn decisions_with_and_without_kept_folds_agree(store: &dyn EventStore) {
+    let seen = |query: &Query| {
+        let push = |seen: &mut Vec<u64>, event: &EventRef<'_>| seen.push(event.position);
+        DecisionProjection::new(Vec::new(), query.clone(), push)
+    };
+    let of_k1 = Query::tagged(["A", "B"], &tag("k:1"));
+    let of_c = Query::types(["C"]).expect("a good query");
+    for batch in [&["A", "B", "C"][..], &["A"], &["C", "C"], &["B", "A", "B"]] {
+        let batch: Vec<Event> = batch.iter().map(|t| event(t, &["k:1", "k:2"])).collect();
+        append(store, &batch);
+        let kept =
+            (seen(&of_k1).named("seen", 1, ""), seen(&of_c).named("seen", 1, "").last_only());
+        let kept = build_decision_model(store, &kept).expect("it can be read");
+        let fresh = (seen(&of_k1), seen(&of_c).last_only());
+        let fresh = build_decision_model(store, &fresh).expect("it can be read");
+        assert_eq!((kept.state, kept.condition), (fresh.state, fresh.condition));
+    }
+}
+
+pub fn a_subscription_yields_every_event_once_in_order_as_it_comes(store: &dyn EventStore) {
+    append(store, &[event("Wanted", &["k:1"]), event("Other", &[])]);
+    let wanted = Query::tagged(["Wanted"], &tag("k:1"));
+    let told = std::thread::scope(|scope| {
+        let subscriber = scope.spawn(|| {
+            let events = Subscription::new(store, wanted.clone(), 0).take(1 + 4 * 20);
+            events.map(|event| event.expect("it can be read").position).collect::<Vec<u64>>()
+        });
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    append(store, &[event("Other", &["k:1"]), event("Wanted", &["k:1"])]);
+                }
+            });
+        }
+        subscriber.join().expect("the subscriber does not panic")
+    });
+    assert_eq!(told, positions(store, &wanted, ReadOptions::default()));
+}
+
+pub fn a_subscription_waits_no_longer_than_told_and_ends_when_cancelled(store: &dyn EventStore) {
+    append(store, &[event("A", &[]), event("B", &[])]);
+    let cancel = Cancel::default();
+    let of_a = Query::types(["A"]).expect("a good query");
+    let mut subscription = Subscription::new(store, of_a, 0).until(&cancel);
+    let mut within = |ms| subscription.next_within(Duration::from_millis(ms)).expect("no error");
+    assert!(within(0).is_some(), "what is there needs no waiting");
+    let started = Instant::now();
+    assert!(within(30).is_none());
+    assert!(started.elapsed() >= Duration::from_millis(30));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(10));
+            cancel.cancel();
+        });
+        assert!(subscription.next().is_none(), "it ends while it waits");
+    });
+    append(store, &[event("A", &[])]);
+    assert!(subscription.next().is_none(), "it has ended for good");
 }
 
 /// Two sales, between them something else, and a tag for the sales.

@@ -91,13 +91,27 @@ impl FoldCache {
         *kept = Kept { generation: kept.generation + 1, ..Kept::default() };
     }
 
-    /// What [`FoldCache::keep`] wants to know: asked for before history is read.
-    pub(crate) fn generation(&self) -> u64 {
-        self.kept().generation
+    /// What a decision does with the cache, from before it reads history.
+    pub(crate) fn visit(&self) -> Visit<'_> {
+        Visit { cache: self, generation: self.kept().generation }
     }
 
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // Nothing in here can panic half-way, and nothing of others runs under the lock.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A decision's dealings with the cache.
+pub(crate) struct Visit<'c> {
+    cache: &'c FoldCache,
+    /// That of the cache when the visit began.
+    generation: u64,
+}
+
+impl Visit<'_> {
     pub(crate) fn recall(&self, key: &FoldKey) -> Option<Fold> {
-        let mut kept = self.kept();
+        let mut kept = self.cache.kept();
         kept.uses += 1;
         let now = kept.uses;
         let entry = kept.entries.get_mut(key)?;
@@ -105,11 +119,11 @@ impl FoldCache {
         Some(entry.fold.clone())
     }
 
-    /// Keeps a fold, unless the cache was cleared since `generation` or has one that saw more.
-    pub(crate) fn keep(&self, generation: u64, key: FoldKey, fold: Fold) {
-        let mut kept = self.kept();
+    /// Keeps a fold, unless the cache was cleared meanwhile or has one that saw more.
+    pub(crate) fn keep(&self, key: FoldKey, fold: Fold) {
+        let mut kept = self.cache.kept();
         let is_old = |known: &Entry| known.fold.head >= fold.head;
-        if kept.generation != generation || kept.entries.get(&key).is_some_and(is_old) {
+        if kept.generation != self.generation || kept.entries.get(&key).is_some_and(is_old) {
             return;
         }
         kept.uses += 1;
@@ -119,14 +133,9 @@ impl FoldCache {
         if let Some(replaced) = kept.entries.insert(key, entry) {
             kept.bytes -= replaced.bytes;
         }
-        while kept.bytes > self.bytes_max {
+        while kept.bytes > self.cache.bytes_max {
             kept.drop_older_half();
         }
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        // Nothing in here can panic half-way, and nothing of others runs under the lock.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -174,13 +183,14 @@ mod tests {
     #[test]
     fn it_never_outgrows_its_bound_and_keeps_what_is_used() {
         let cache = FoldCache::new(20_000);
-        cache.keep(0, key(0), fold(1));
+        let visit = cache.visit();
+        visit.keep(key(0), fold(1));
         for n in 1..10_000 {
-            cache.keep(0, key(n), fold(1));
+            visit.keep(key(n), fold(1));
             assert!(cache.kept().bytes <= 20_000);
-            assert!(cache.recall(&key(0)).is_some(), "the one in use was dropped at {n}");
+            assert!(visit.recall(&key(0)).is_some(), "the one in use was dropped at {n}");
         }
-        assert!(cache.recall(&key(9_999)).is_some() && cache.recall(&key(1)).is_none());
+        assert!(visit.recall(&key(9_999)).is_some() && visit.recall(&key(1)).is_none());
         let kept = cache.kept();
         assert_eq!(kept.bytes, kept.entries.values().map(|entry| entry.bytes).sum::<usize>());
     }
@@ -188,26 +198,26 @@ mod tests {
     #[test]
     fn without_room_nothing_is_kept() {
         let cache = FoldCache::new(0);
-        cache.keep(0, key(0), fold(1));
-        assert!(cache.recall(&key(0)).is_none());
+        cache.visit().keep(key(0), fold(1));
+        assert!(cache.visit().recall(&key(0)).is_none());
     }
 
     #[test]
     fn who_saw_less_replaces_nothing() {
         let cache = FoldCache::default();
-        cache.keep(0, key(0), fold(7));
-        cache.keep(0, key(0), fold(5));
-        assert_eq!(cache.recall(&key(0)).unwrap().head, 7);
+        cache.visit().keep(key(0), fold(7));
+        cache.visit().keep(key(0), fold(5));
+        assert_eq!(cache.visit().recall(&key(0)).unwrap().head, 7);
     }
 
     #[test]
     fn what_was_read_before_it_was_cleared_is_not_kept() {
         let cache = FoldCache::default();
-        let generation = cache.generation();
+        let visit = cache.visit();
         cache.clear();
-        cache.keep(generation, key(0), fold(7));
-        assert!(cache.recall(&key(0)).is_none());
-        cache.keep(cache.generation(), key(0), fold(7));
-        assert!(cache.recall(&key(0)).is_some());
+        visit.keep(key(0), fold(7));
+        assert!(cache.visit().recall(&key(0)).is_none());
+        cache.visit().keep(key(0), fold(7));
+        assert!(cache.visit().recall(&key(0)).is_some());
     }
 }

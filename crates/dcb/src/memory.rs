@@ -127,12 +127,12 @@ impl EventStore for MemoryStore {
         self.store_id
     }
 
-    fn folds(&self) -> Option<&FoldCache> {
-        Some(&self.folds)
-    }
-
     fn tag_epoch(&self) -> u64 {
         self.log().tag_epoch
+    }
+
+    fn folds(&self) -> Option<&FoldCache> {
+        Some(&self.folds)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::sync::Arc;
 
-use crate::fold_cache::{AnyState, Fold, FoldKey, FoldName};
+use crate::fold_cache::{AnyState, Fold, FoldKey, FoldName, Visit};
 use crate::{
     AppendCondition, EventRef, EventStore, FoldCache, Query, QueryItem, ReadOptions, StoreError,
 };
@@ -215,18 +215,18 @@ pub fn build_decision_model<M: DecisionModel>(
     store: &(impl EventStore + ?Sized),
     model: &M,
 ) -> Result<BuiltModel<M::State>, StoreError> {
-    let cache = store.folds().map(|cache| (cache, cache.generation()));
-    let tag_epoch = store.tag_epoch();
-    let mut folding: Vec<Folding<'_>> = parts_of(model)
-        .into_iter()
-        .map(|part| Folding::begin(part, cache.map(|(cache, _)| (cache, tag_epoch))))
-        .collect();
-    // The head is asked for after the cache, so that nothing kept is ahead of it.
-    let head = store.head()?;
-    if store.tag_epoch() != tag_epoch {
-        // What was kept lacks events that up to this head are found by tags that they got since.
-        return build_decision_model(store, model);
-    }
+    let visit = store.folds().map(FoldCache::visit);
+    let (mut folding, head) = loop {
+        let tag_epoch = store.tag_epoch();
+        let begin = |part| Folding::begin(part, visit.as_ref(), tag_epoch);
+        let folding: Vec<Folding<'_>> = parts_of(model).into_iter().map(begin).collect();
+        // The head is asked for after the cache, so that nothing kept is ahead of it.
+        let head = store.head()?;
+        // With the head it comes to light that others have added tags to what is below it.
+        if store.tag_epoch() == tag_epoch {
+            break (folding, head);
+        }
+    };
     let events_read = read_on(store, &mut folding, head)?;
 
     let conflicts = folding.iter().filter_map(|folding| folding.part.conflicts());
@@ -234,8 +234,8 @@ pub fn build_decision_model<M: DecisionModel>(
         .map(|query| AppendCondition { fail_if_events_match: query, after: Some(head) });
     let mut states = Vec::with_capacity(folding.len());
     for Folding { key, state, .. } in folding {
-        if let (Some((cache, generation)), Some(key)) = (cache, key) {
-            cache.keep(generation, key, Fold { head, state: Arc::clone(&state) });
+        if let (Some(visit), Some(key)) = (&visit, key) {
+            visit.keep(key, Fold { head, state: Arc::clone(&state) });
         }
         states.push(state);
     }
@@ -265,14 +265,19 @@ struct Folding<'m> {
 }
 
 impl<'m> Folding<'m> {
-    /// Begins where the cache, in this tag epoch, knows the part to be.
-    fn begin(Part(part): Part<'m>, cache: Option<(&FoldCache, u64)>) -> Self {
-        let cached = cache.and_then(|(cache, epoch)| Some((cache, part.key(epoch)?)));
-        let kept = cached.as_ref().and_then(|(cache, key)| cache.recall(key));
-        let Fold { head, state } = kept.unwrap_or_else(|| Fold { head: 0, state: part.initial() });
-        Self { part, key: cached.map(|(_, key)| key), seen: head, state }
+    /// Begins where the cache knows the part to be in this tag epoch.
+    fn begin(Part(part): Part<'m>, visit: Option<&Visit<'_>>, tag_epoch: u64) -> Self {
+        let key = visit.and_then(|_| part.key(tag_epoch));
+        let kept = visit.zip(key.as_ref()).and_then(|(visit, key)| visit.recall(key));
+        let Fold { head: seen, state } =
+            kept.unwrap_or_else(|| Fold { head: 0, state: part.initial() });
+        Self { part, key, seen, state }
     }
 }
+
+/// How many positions a part that needs only its last event reads on through, rather than ask for
+/// that event.
+const FAR_BEHIND: u64 = 1_000;
 
 /// Folds what each part has not seen yet, up to `head`, and returns how many events were read.
 ///
@@ -290,7 +295,8 @@ fn read_on(
             // The store has gone back behind what was kept: nothing of it counts.
             (folding.seen, folding.state) = (0, folding.part.initial());
         }
-        if folding.seen > 0 || !folding.part.is_last_only() {
+        let is_far_behind = folding.seen == 0 || head - folding.seen > FAR_BEHIND;
+        if !(folding.part.is_last_only() && is_far_behind) {
             together.entry(folding.seen).or_default().push(folding);
             continue;
         }
@@ -427,6 +433,21 @@ mod tests {
         store.append(&[sale, event("Sold", &["product:tea"])], None).unwrap();
         let built = build_decision_model(&store, &milk()).unwrap();
         assert_eq!((built.state, built.events_read, built.head), (100_001, 1, 100_002));
+    }
+
+    #[test]
+    fn who_needs_only_the_last_event_reads_one_however_far_behind() {
+        let store = MemoryStore::new();
+        let last = DecisionProjection::new(0, Query::all(), |n, event| *n = event.position)
+            .named("last", 1, "")
+            .last_only();
+        for (events, read) in [(1, 1), (2, 2), (5_000, 1), (0, 0)] {
+            if events > 0 {
+                store.append(&vec![event("A", &[]); events], None).unwrap();
+            }
+            let built = build_decision_model(&store, &last).unwrap();
+            assert_eq!((built.state, built.events_read), (built.head, read));
+        }
     }
 
     #[test]

@@ -40,7 +40,8 @@ pub trait EventStore: Send + Sync {
     fn head(&self) -> Result<u64, StoreError>;
 
     /// Waits until the head is at least `position`, also by the doing of other processes, and
-    /// returns the head then; `None` if `timeout` passes first.
+    /// returns the head then; `None` if `timeout` passes first. [`Subscription`](crate::Subscription)
+    /// reads what came.
     fn wait_for(&self, position: u64, timeout: Duration) -> Result<Option<u64>, StoreError>;
 
     /// The id that this store got when it was made. What is kept elsewhere about positions in it

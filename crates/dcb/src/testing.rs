@@ -12,12 +12,12 @@
 //!     })
 //! };
 //! given([]).when(take_the_only_seat).then_recorded([taken()]);
-//! given([taken()]).when(take_the_only_seat).then_refused();
+//! given([taken()]).when(take_the_only_seat).then_refused_with("full");
 //! ```
 
 use std::fmt::Debug;
 
-use crate::{Event, EventStore, MemoryStore, Query, ReadOptions};
+use crate::{DecideError, Event, EventStore, MemoryStore, Query, ReadOptions};
 
 /// A store with a past.
 pub fn given(past: impl IntoIterator<Item = Event>) -> Given {
@@ -87,6 +87,16 @@ impl<T: Debug, E: Debug> Outcome<T, E> {
                 refusal
             }
             Ok(told) => panic!("the act went through: {told:?}, recorded {:?}", self.recorded),
+        }
+    }
+}
+
+impl<T: Debug, R: Debug + PartialEq> Outcome<T, DecideError<R>> {
+    /// Asserts that the decision was refused by this very rule, and recorded nothing.
+    pub fn then_refused_with(self, expected: R) {
+        match self.then_refused() {
+            DecideError::Refused { refusal, .. } => assert_eq!(refusal, expected),
+            other => panic!("no rule refused: {other:?}"),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dcb::{
@@ -16,7 +17,9 @@ use uuid::Uuid;
 /// A store whose past changes as that of a real one may: tags are added to it, a backup is restored.
 struct Shop {
     store: MemoryStore,
+    /// How often tags were added, and how often as far as this process has noticed.
     tag_epoch: u64,
+    noticed: AtomicU64,
     folds: FoldCache,
     /// Whether the cache has room for all that this test asks.
     keeps_all: bool,
@@ -32,6 +35,7 @@ impl EventStore for Shop {
     }
 
     fn head(&self) -> Result<u64, StoreError> {
+        self.noticed.store(self.tag_epoch, Ordering::Relaxed);
         self.store.head()
     }
 
@@ -44,7 +48,7 @@ impl EventStore for Shop {
     }
 
     fn tag_epoch(&self) -> u64 {
-        self.tag_epoch
+        self.noticed.load(Ordering::Relaxed)
     }
 
     fn folds(&self) -> Option<&FoldCache> {
@@ -72,7 +76,7 @@ enum Act {
     Append(Vec<Event>),
     /// A decision that asks these questions, during which a rival may append, and which may refuse.
     Decide { questions: Vec<usize>, rival: Vec<Event>, refuses: bool },
-    /// Every event of type `A` gets a tag.
+    /// Another process gives every event of type `A` other tags.
     AddTags,
     /// The store goes back to so many events.
     Restore(usize),
@@ -161,6 +165,7 @@ proptest! {
         let mut shop = Shop {
             store: MemoryStore::new(),
             tag_epoch: 0,
+            noticed: AtomicU64::new(0),
             folds: FoldCache::new(bytes_max),
             keeps_all: bytes_max == 1_000_000,
         };

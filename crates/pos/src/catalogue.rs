@@ -186,6 +186,7 @@ fn are_additions(recorded: &[Recorded]) -> bool {
 fn addition_of(product: &ProductId) -> DecisionProjection<Option<u64>> {
     let query = Query::tagged([ProductAdded::TYPE], product.tag());
     DecisionProjection::new(None, query, |addition, event| *addition = Some(event.position))
+        .named("addition", 1, product)
         .last_only()
 }
 
@@ -218,6 +219,7 @@ fn holder_of(barcode: &Gtin) -> DecisionProjection<Holder> {
         };
         holder.evidence = Evidence::only(event.position);
     })
+    .named("holder", 1, barcode)
     .last_only()
 }
 
@@ -322,6 +324,7 @@ pub(crate) fn changed_price_of(product: &ProductId) -> DecisionProjection<Option
             *price = Some(e.price);
         }
     })
+    .named("changed_price", 1, product)
     .last_only()
 }
 

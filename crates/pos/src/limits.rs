@@ -144,6 +144,7 @@ pub(crate) fn limit_of(product: &ProductId) -> DecisionProjection<LimitState> {
             state.evidence = Evidence::only(event.position);
         }
     })
+    .named("limit", 1, product)
     .last_only()
 }
 
@@ -177,6 +178,7 @@ pub(crate) fn bought_on(
             bought.evidence.push(event.position);
         }
     })
+    .named("bought", 1, day)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub(crate) fn last_number_in(series: &SeriesId) -> DecisionProjection<u64> {
         Some(ShopEvent::RefundCompleted(e)) => *last = e.number,
         _ => {}
     })
+    .named("last_number", 1, series)
     .last_only()
 }
 

@@ -60,6 +60,7 @@ impl Command for ConfigureShop {
                 *configured = Some(Configured { settings: e.settings, position: event.position });
             }
         })
+        .named("configured", 1, "")
         .last_only())
     }
 

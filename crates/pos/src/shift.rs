@@ -63,6 +63,7 @@ pub(crate) fn shift_of(till: &TillId) -> DecisionProjection<OpenShiftState> {
         };
         *state = OpenShiftState { shift, float, evidence: Evidence::only(event.position) };
     })
+    .named("shift", 1, till)
     .last_only()
 }
 
@@ -139,6 +140,7 @@ fn cash_moved_in(shift: &ShiftId) -> DecisionProjection<i128> {
         };
         *cash = cash.saturating_add(moved);
     })
+    .named("cash_moved", 1, shift)
 }
 
 impl Command for CloseShift {

@@ -57,6 +57,7 @@ fn exact_stock_of(product: &ProductId) -> DecisionProjection<Stock> {
             stock.evidence.push(event.position);
         }
     })
+    .named("stock", 1, product)
 }
 
 impl Stock {

@@ -72,8 +72,12 @@ pub(crate) fn price(what: &str, text: &str, decimals: u32) -> Result<Money, Stri
 /// A text from a file in quotes, short enough for a sentence: a quotation mark that nobody closed
 /// makes one field of half a file.
 pub(crate) fn quoted(text: &str) -> String {
-    const MOST: usize = 40;
-    match text.char_indices().nth(MOST) {
+    quoted_up_to(40, text)
+}
+
+/// A text from a file in quotes, with at most so many characters of it.
+pub(crate) fn quoted_up_to(most: usize, text: &str) -> String {
+    match text.char_indices().nth(most) {
         Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
         None => format!("{text:?}"),
     }

@@ -51,6 +51,7 @@ mod import;
 mod lease;
 mod operations;
 pub mod queries;
+pub mod reasons;
 pub mod receipts;
 pub mod replay;
 pub mod retail;

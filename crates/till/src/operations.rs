@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::carts::{CartSaved, CurrentCart, SaveCart};
 use crate::queries::{AboutShift, AboutShop, FindProduct, FindProducts, Query, ReportSales};
+use crate::reasons::TellEvents;
 use crate::receipts::{FindReceipt, PrintedReceipt, PrintedRefund};
 use crate::search::{Scan, Search};
 use crate::typescript::Declarations;
@@ -27,6 +28,7 @@ pub const OPERATIONS: &[Operation] = &[
     query::<CurrentCart>("The cart this till was at, or its receipt if it was sold"),
     SAVE_CART,
     query::<FindReceipt>("A receipt by its number, or by the id of its sale or refund"),
+    query::<TellEvents>("What recorded events say, in words: why something was refused"),
     query::<ReportSales>("Sales and refunds by day, hour, product, category, …"),
     command::<pos::ConfigureShop>("Give the shop its settings, or other ones"),
     command::<pos::AddProduct>("Add a product to the catalogue"),
@@ -344,6 +346,38 @@ mod tests {
         let refused = call_as(&shop(), 6, "checkout", cart).unwrap_err();
         assert_eq!(refused.refusal(), Some(pos::RefusalCode::OutOfStock));
         assert_eq!(refused.details.left, Some(2000));
+    }
+
+    #[test]
+    fn the_events_that_decided_a_refusal_are_told_in_words() {
+        let till = shop();
+        let limit = json!({"product": "A1", "perReceipt": 3000});
+        call_as(&till, 6, "set_limit", limit).unwrap();
+        let mugs = |quantity: u64| {
+            json!({
+                "lines": [{"product": "A1", "quantity": quantity}],
+                "payments": [{"tender": "card", "amount": quantity / 4}]
+            })
+        };
+        call_as(&till, 7, "checkout", mugs(1000)).unwrap();
+        let told = |refused: TillError| {
+            let asked = call(&till, "events", json!({"positions": refused.details.because}));
+            let events = asked.unwrap()["events"].as_array().unwrap().clone();
+            let telling = |told: &Value| told["text"].as_str().unwrap().to_owned();
+            (events.iter().map(telling).collect::<Vec<_>>(), events)
+        };
+        let (texts, events) = told(call_as(&till, 8, "checkout", mugs(2000)).unwrap_err());
+        assert_eq!(texts, ["2 delivered", "1 sold, receipt T1-1"]);
+        assert_eq!(
+            (&events[1]["type"], &events[1]["time"], &events[1]["user"]),
+            (&json!("ProductSold"), &json!("2026-06-01 10:00"), &json!("ann"))
+        );
+        let (texts, _) = told(call_as(&till, 9, "checkout", mugs(4000)).unwrap_err());
+        assert_eq!(texts, ["Limited to 3 on a receipt"]);
+
+        let nothing = call(&till, "events", json!({"positions": [0, 9_999]})).unwrap();
+        assert_eq!(nothing, json!({"events": []}));
+        assert!(call(&till, "events", json!({"positions": vec![1; 17]})).is_err());
     }
 
     #[test]

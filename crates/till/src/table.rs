@@ -7,6 +7,8 @@ use csv::{ByteRecord, ReaderBuilder, Terminator};
 use encoding_rs::WINDOWS_1252;
 use serde::Serialize;
 
+use crate::decimal::quoted_up_to;
+
 /// A CSV file read row by row: `N` columns that must be there and `M` that may be.
 pub(crate) struct Table<R, const N: usize, const M: usize> {
     reader: csv::Reader<R>,
@@ -48,7 +50,7 @@ pub enum TableError {
         columns: Vec<String>,
     },
     /// The header lacks columns.
-    #[error("the file has no column {}; its first line names {}", .missing.join(", "), .found.join(", "))]
+    #[error("the file has no column {}; its first line is {}", .missing.join(", "), quoted_up_to(200, &.found.join(",")))]
     MissingColumns {
         /// The columns that must be there and are not.
         missing: Vec<String>,
@@ -222,8 +224,8 @@ mod tests {
         let error = |text: &'static str| {
             Table::open(text.as_bytes(), ["a", "b"], []).err().unwrap().to_string()
         };
-        assert_eq!(error("b;c\n"), "the file has no column a, b; its first line names b;c");
-        assert_eq!(error("x,b\n"), "the file has no column a; its first line names x, b");
+        assert_eq!(error("b;c\n"), "the file has no column a, b; its first line is \"b;c\"");
+        assert_eq!(error("x,b\n"), "the file has no column a; its first line is \"x,b\"");
         assert_eq!(error("\n"), "the file is empty; its first line must name the columns a, b");
         assert_eq!(error(""), "the file is empty; its first line must name the columns a, b");
     }

@@ -263,6 +263,17 @@ mod tests {
     }
 
     #[test]
+    fn a_sale_reads_only_what_is_new_however_much_was_sold_before() {
+        let [till, _] = two_tills();
+        let read_by_sale = |_| {
+            let sold = till.execute(&one_of("21071", 106), Uuid::now_v7()).unwrap();
+            sold.trace.attempts.iter().map(|attempt| attempt.events_read).sum::<u64>()
+        };
+        let read: Vec<u64> = (0..30).map(read_by_sale).collect();
+        assert!(read[1..].iter().all(|later| *later == read[1]), "{read:?}");
+    }
+
+    #[test]
     fn one_request_sent_from_many_threads_at_once_is_one_sale() {
         let [till, _] = two_tills();
         let (mug, request) = (one_of("21071", 106), Uuid::now_v7());

@@ -20,6 +20,8 @@ export interface Operations {
 	save_cart: { input: SaveCart; output: CartSaved };
 	/** A receipt by its number, or by the id of its sale or refund. */
 	receipt: { input: FindReceipt; output: AnyReceipt };
+	/** What recorded events say, in words: why something was refused. */
+	events: { input: TellEvents; output: EventsTold };
 	/** Sales and refunds by day, hour, product, category, …. */
 	sales_report: { input: ReportSales; output: SalesReport };
 	/** Give the shop its settings, or other ones. */
@@ -253,6 +255,26 @@ export type DeliveryLine = {
 
 /** What kind of error a `TillError` is: in JSON one word, of a rule or of a fault. */
 export type ErrorCode = RefusalCode | Fault;
+
+/** An event in words. */
+export type EventTold = {
+	/** Where it stands. */
+	position: number,
+	/** Its type, as recorded: `ProductSold`. */
+	type: string,
+	/** When it happened, on the shop's clock: `2010-12-01 08:26`. Empty if that is not known. */
+	time: string,
+	/** Who did it; empty if that is not known. */
+	user: string,
+	/** What happened: `2 sold, receipt T1-7`. */
+	text: string,
+};
+
+/** What they say. */
+export type EventsTold = {
+	/** One for each position at which there is an event, in the order asked for. */
+	events: Array<EventTold>,
+};
 
 /** What went wrong when no rule refused. */
 export type Fault = "bad_request" | "not_allowed" | "not_found" | "contended" | "lock_timeout" | "cancelled" | "read_only" | "till_in_use" | "damaged" | "not_a_store" | "disk_full" | "io";
@@ -762,6 +784,12 @@ export type TaxAtRate = {
 
 /** Whether prices hold their tax or tax comes on top. */
 export type TaxMode = "included" | "excluded";
+
+/** Asks what the events at these positions say. */
+export type TellEvents = {
+	/** Their positions, such as those that a refusal names; at most 16. */
+	positions: number[],
+};
 
 /** How something is paid. */
 export type Tender = "cash" | "card";

@@ -93,21 +93,34 @@ export class Cart {
     this.selectedId = this.rows.at(-1)?.id;
   }
 
-  /** Puts one unit of a product in: on the line that has it at this price, or on a new one. */
-  add(product: ProductOnHand): Line {
-    const { id, name, price } = product;
-    let line = this.lines.find((l) => l.product === id && l.scannedPrice === price);
-    if (line && line.quantity <= MAX_QUANTITY - UNIT) {
+  /**
+   * Puts one unit of a product in: on the line that has it at this price, or on a new one with
+   * this id.
+   */
+  add(product: ProductOnHand, id = freshId()): Line {
+    let line = this.#lineFor(product);
+    if (line) {
       line.quantity += UNIT;
       line.refusal = undefined;
     } else {
-      line = new Line({ id: freshId(), product: id, name, quantity: UNIT, scannedPrice: price });
+      line = new Line(newLine(product, id));
       this.rows = [...this.rows, line];
     }
     this.selectedId = line.id;
     this.know(product);
     this.#changed();
     return line;
+  }
+
+  /** The cart as it is kept once such a unit is in. */
+  storedWith(product: ProductOnHand, id: string): StoredCart {
+    const { stored } = this;
+    const at = this.#lineFor(product)?.id;
+    const lines =
+      at === undefined
+        ? [...stored.lines, newLine(product, id)]
+        : stored.lines.map((l) => (l.id === at ? { ...l, quantity: l.quantity + UNIT } : l));
+    return { ...stored, lines };
   }
 
   /** Puts a code in that stands for no product, unless it is in. */
@@ -199,6 +212,12 @@ export class Cart {
     return this.#customer === undefined ? { id, lines } : { id, lines, customer: this.#customer };
   }
 
+  /** The line that can take another unit of a product. */
+  #lineFor({ id, price }: ProductOnHand): Line | undefined {
+    const line = this.lines.find((l) => l.product === id && l.scannedPrice === price);
+    return line && line.quantity <= MAX_QUANTITY - UNIT ? line : undefined;
+  }
+
   #fill(stored: StoredCart): void {
     this.id = stored.id;
     this.#customer = stored.customer;
@@ -209,4 +228,10 @@ export class Cart {
   #changed(): void {
     this.#onChange(this.stored);
   }
+}
+
+/** A line with one unit of a product. */
+function newLine(product: ProductOnHand, id: string): StoredCart['lines'][number] {
+  const { name, price } = product;
+  return { id, product: product.id, quantity: UNIT, scannedPrice: price, name };
 }

@@ -61,3 +61,17 @@ test('what could not be saved is tried again and not forgotten', async () => {
 test('with nothing to keep it is settled', async () => {
   await new Keeper(() => Promise.reject(new Error('never called'))).settled();
 });
+
+test('what is safe already is not saved again', async () => {
+  const { saved, ends, save } = slowPlace();
+  const keeper = new Keeper(save);
+  keeper.keep(1);
+  keeper.keep(1);
+  ends[0]?.();
+  await keeper.settled();
+  keeper.keep(1);
+  await keeper.settled();
+  expect([ends.length, saved]).toEqual([1, [1]]);
+  keeper.keep(2);
+  expect(ends.length).toBe(2);
+});

@@ -7,6 +7,8 @@ export class Keeper<T> {
   #waiting: { value: T } | undefined;
   #running: Promise<void> | undefined;
   #failure: unknown;
+  /** The newest that was taken, as JSON, unless it failed: saving it again would change nothing. */
+  #newest = '';
 
   /** Saves by this function. */
   constructor(save: (value: T) => Promise<unknown>) {
@@ -15,6 +17,9 @@ export class Keeper<T> {
 
   /** Takes a newer value to be saved. Returns at once. */
   keep(value: T): void {
+    const text = JSON.stringify(value);
+    if (text === this.#newest) return;
+    this.#newest = text;
     this.#waiting = { value };
     this.#running ??= this.#run();
   }
@@ -22,10 +27,8 @@ export class Keeper<T> {
   /** Resolves when the newest value is saved; rejects if it could not be. */
   async settled(): Promise<void> {
     await this.#running;
-    if (this.#waiting) {
-      this.#running = this.#run();
-      await this.#running;
-    }
+    if (this.#waiting) this.#running ??= this.#run();
+    await this.#running;
     if (this.#waiting) throw this.#failure;
   }
 
@@ -38,6 +41,7 @@ export class Keeper<T> {
         await this.#save(saving.value);
       } catch (failure) {
         this.#failure = failure;
+        this.#newest = '';
         this.#waiting ??= saving;
         break;
       }

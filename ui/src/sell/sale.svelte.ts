@@ -5,6 +5,7 @@ import {
   type Payment,
   type ProductOnHand,
 } from '../host';
+import { freshId } from '../id';
 import { UNIT, parseDecimal } from '../money';
 import type { Session } from '../session.svelte';
 import { throttled } from '../throttle';
@@ -53,13 +54,16 @@ export class Sale {
   said = $state('');
   /** The code for which a product is being searched. */
   #sought: Stray | undefined;
-  /** Lets a checkout go on that waits for the backend. */
+  /** Lets a question go on that waits for the backend. */
   #goOn: (() => void) | undefined;
   readonly #session: Session;
   readonly #keeper: Keeper<Cart['stored']>;
-  #scans: Promise<void> = Promise.resolve();
-  /** How many scans are not in the cart yet. */
-  #scanning = 0;
+  /** What is put into the cart, one thing after the other. */
+  #turns: Promise<unknown> = Promise.resolve();
+  /** How many of them are not in the cart yet. */
+  #waiting = 0;
+  /** Whether something acts just now whose turn has come: what it does is part of it. */
+  #isActing = false;
   #checkout: Promise<void> | undefined;
 
   /** Looks again at the products in the cart. */
@@ -88,14 +92,19 @@ export class Sale {
     this.refresh = throttled(() => this.#knowProducts(), LIVE_GAP_MS);
   }
 
-  /** Goes on where this till was left: with its cart, or with the receipt it didn't show yet. */
-  async restore(): Promise<void> {
-    const { cart, finished } = await this.#session.call('cart', {});
-    if (finished) this.#finish(finished);
-    else if (cart) {
-      this.cart.restore(cart);
-      await this.#knowProducts();
-    }
+  /**
+   * Goes on where this till was left: with its cart, or with the receipt it didn't show yet. What
+   * is scanned meanwhile comes after.
+   */
+  restore(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { cart, finished } = await this.#insisting(() => this.#session.call('cart', {}));
+      if (finished) this.#finish(finished);
+      else if (cart) {
+        this.cart.restore(cart);
+        this.refresh();
+      }
+    });
   }
 
   /** Goes on after the backend was away: what it was not told, it is told now. */
@@ -109,31 +118,46 @@ export class Sale {
 
   /** Takes a scanned code. Scans are dealt with in order, and none is lost. */
   scan(code: string): Promise<void> {
-    this.#scanning += 1;
-    this.#scans = this.#scans.then(async () => {
+    return this.#inTurn(async () => {
       await this.#checkout;
       this.#begin();
       const stray = new Stray(code);
       const late = setTimeout(() => this.cart.addStray(stray), LOOK_UP_MS);
       await this.#resolve(stray);
       clearTimeout(late);
-      this.#scanning -= 1;
     });
-    return this.#scans;
   }
 
   /** Puts a product that was touched into the cart; after a receipt it is the first of the next sale. */
-  async add(product: ProductOnHand): Promise<void> {
-    await this.#checkout;
-    this.#begin();
-    if (this.#sought) this.cart.remove(this.#sought);
-    this.#sought = undefined;
-    this.#put(product);
+  add(product: ProductOnHand): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#checkout;
+      this.#begin();
+      if (this.#sought) this.cart.remove(this.#sought);
+      this.#sought = undefined;
+      await this.#put(product);
+    });
   }
 
   /** Remembers that the product of a code is being searched for: whatever is added next is it. */
   seek(stray: Stray): void {
     this.#sought = stray;
+  }
+
+  /**
+   * Acts at once, or after the scans that came before: what was pressed after a scan is about its
+   * line, even if the line comes late.
+   */
+  inOrder(act: () => void): void {
+    if (this.#waiting === 0 || this.#isActing) return act();
+    void this.#turns.then(() => {
+      this.#isActing = true;
+      try {
+        act();
+      } finally {
+        this.#isActing = false;
+      }
+    });
   }
 
   /** Presses a key of the numpad. */
@@ -144,9 +168,19 @@ export class Sale {
     else if (this.#canType(entry + key)) this.entry = entry + key;
   }
 
+  /** Takes what was typed for what it is: cash given, cash in the drawer, a quantity; or goes on. */
+  confirm(): void {
+    this.inOrder(() => {
+      if (this.phase.is === 'paying') this.payGiven();
+      else if (this.#session.shift === null) void this.openShift();
+      else if (this.entry !== '') this.setQuantity();
+      else this.next();
+    });
+  }
+
   /** Gives the selected line the quantity that was typed. */
   setQuantity(): void {
-    this.#inOrder(() => {
+    this.inOrder(() => {
       if (this.phase.is !== 'selling') return;
       const { selected } = this.cart;
       const quantity = parseDecimal(this.entry, 3);
@@ -159,7 +193,7 @@ export class Sale {
 
   /** Changes the quantity of the selected line by so many units. */
   step(units: number): void {
-    this.#inOrder(() => {
+    this.inOrder(() => {
       const { selected } = this.cart;
       if (this.phase.is !== 'selling' || !(selected instanceof Line)) return;
       this.trouble = undefined;
@@ -169,7 +203,7 @@ export class Sale {
 
   /** Takes the selected row out. */
   removeSelected(): void {
-    this.#inOrder(() => {
+    this.inOrder(() => {
       if (this.phase.is !== 'selling' || !this.cart.selected) return;
       this.trouble = undefined;
       this.entry = '';
@@ -194,7 +228,7 @@ export class Sale {
 
   /** Asks for the cash that is given. */
   beginPaying(): void {
-    this.#inOrder(() => {
+    this.inOrder(() => {
       if (!this.canPay || this.phase.is !== 'selling') return;
       this.entry = '';
       this.phase = { is: 'paying' };
@@ -210,14 +244,14 @@ export class Sale {
 
   /** Takes exactly what the cart comes to. */
   payExact(tender: Payment['tender']): void {
-    this.#inOrder(() => {
+    this.inOrder(() => {
       if (this.total !== undefined) this.#pay([{ tender, amount: this.total }]);
     });
   }
 
   /** Takes the cash that was typed. */
   payGiven(): void {
-    this.#inOrder(() => {
+    this.inOrder(() => {
       const { given, total } = this;
       if (given === undefined || total === undefined || given < total) return;
       this.#pay([{ tender: 'cash', amount: given }]);
@@ -239,10 +273,26 @@ export class Sale {
     if (this.last && this.cart.rows.length === 0) this.phase = { is: 'done', receipt: this.last };
   }
 
-  /** Acts at once, or after the scans that came before. */
-  #inOrder(act: () => void): void {
-    if (this.#scanning === 0) act();
-    else void this.#scans.then(act);
+  /** Does something after all that came before, whatever became of that. */
+  #inTurn(act: () => Promise<void>): Promise<void> {
+    this.#waiting += 1;
+    const done = this.#turns.then(act).finally(() => (this.#waiting -= 1));
+    this.#turns = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Asks until somebody answers. */
+  async #insisting<T>(ask: () => Promise<T>, away: () => void = () => undefined): Promise<T> {
+    for (;;) {
+      try {
+        return await ask();
+      } catch (failure) {
+        if (!(failure instanceof Unreachable)) throw failure;
+        away();
+        await new Promise<void>((resolve) => (this.#goOn = resolve));
+        this.#goOn = undefined;
+      }
+    }
   }
 
   #pay(payments: Payment[]): void {
@@ -256,21 +306,17 @@ export class Sale {
   /** Sends the checkout until it is answered. The same cart sent twice is sold once. */
   async #send(payments: Payment[]): Promise<void> {
     this.trouble = undefined;
-    for (;;) {
-      this.phase = { is: 'sending', waits: false };
-      try {
-        return this.#finish(await this.#attempt(payments));
-      } catch (failure) {
-        if (!(failure instanceof Unreachable)) return this.#refused(failure, payments);
-        this.phase = { is: 'sending', waits: true };
-        await new Promise<void>((resolve) => (this.#goOn = resolve));
-        this.#goOn = undefined;
-      }
+    try {
+      const waits = () => (this.phase = { is: 'sending', waits: true });
+      this.#finish(await this.#insisting(() => this.#attempt(payments), waits));
+    } catch (failure) {
+      this.#refused(failure, payments);
     }
   }
 
   /** Sells the cart, once it is safe. */
   async #attempt(payments: Payment[]): Promise<PrintedReceipt> {
+    this.phase = { is: 'sending', waits: false };
     await this.#keeper.settled();
     const { id: requestId, lines, customer } = this.cart.stored;
     return this.#session.call('checkout', {
@@ -316,8 +362,13 @@ export class Sale {
     this.entry = '';
   }
 
-  #put(product: ProductOnHand): void {
-    const line = this.cart.add(product);
+  /** Puts a product in. First it is kept, then shown: what stands in the cart survives a crash. */
+  async #put(product: ProductOnHand): Promise<void> {
+    const id = freshId();
+    this.#keeper.keep(this.cart.storedWith(product, id));
+    // If it cannot be kept, that is told, and it is shown all the same.
+    await this.#keeper.settled().catch(() => undefined);
+    const line = this.cart.add(product, id);
     this.trouble = undefined;
     const { money } = this.#session;
     this.said = `${line.name}, ${money.text(line.scannedPrice)}`;
@@ -328,8 +379,8 @@ export class Sale {
     try {
       const found = await this.#session.call('scan', { code: stray.code });
       if (found.kind === 'product') {
+        await this.#put(found.product);
         this.cart.remove(stray);
-        this.#put(found.product);
         return;
       }
       stray.state = found.kind === 'unknown' ? 'unknown' : 'misread';
