@@ -35,6 +35,9 @@ pub trait Disk: Debug + Send + Sync {
     /// Removes a folder and all that is in it; links are removed, not followed.
     fn remove_tree(&self, dir: &Path) -> io::Result<()>;
 
+    /// Takes the right to write a file away from everybody, so that none is changed by mistake.
+    fn write_protect(&self, path: &Path) -> io::Result<()>;
+
     /// Makes the names in a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
@@ -139,6 +142,12 @@ impl Disk for SystemDisk {
 
     fn remove_tree(&self, dir: &Path) -> io::Result<()> {
         std::fs::remove_dir_all(dir)
+    }
+
+    fn write_protect(&self, path: &Path) -> io::Result<()> {
+        let mut permissions = std::fs::metadata(path)?.permissions();
+        permissions.set_readonly(true);
+        std::fs::set_permissions(path, permissions)
     }
 
     #[cfg(unix)]

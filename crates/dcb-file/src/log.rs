@@ -244,8 +244,9 @@ impl Log {
             .collect();
         firsts.sort_unstable();
         firsts.dedup();
+        let last = firsts.last().copied();
         for first in firsts {
-            self.open_segment(disk, first)?;
+            self.open_segment(disk, first, Some(first) == last)?;
         }
         // What damage there is, is most likely where was written last.
         let mut size = 0;
@@ -277,12 +278,18 @@ impl Log {
         Ok(LastSegment { first, file, end: 0 })
     }
 
-    fn open_segment(&mut self, disk: &dyn Disk, first: u64) -> Result<(), StoreError> {
+    fn open_segment(
+        &mut self,
+        disk: &dyn Disk,
+        first: u64,
+        is_last: bool,
+    ) -> Result<(), StoreError> {
         let path = self.segment_path(first);
-        // What cannot be written, because the folder is protected, can still be read.
+        // What cannot be written can still be read. Full segments may be protected; if the last one
+        // is, so is the folder.
         let (path, file) = archive::open(disk, &path, Access::Write)
             .or_else(|error| {
-                self.protected = true;
+                self.protected |= is_last;
                 archive::open(disk, &path, Access::Read).map_err(|_| error)
             })
             .map_err(|error| io_error("opening", &path, error))?;

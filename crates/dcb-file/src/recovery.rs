@@ -201,6 +201,10 @@ fn write_again(log: &Log, known: Option<Watermark>) -> Result<(), StoreError> {
         let start = known.filter(|mark| mark.segment == segment.first).map_or(0, |mark| mark.end);
         let again = || {
             let len = usize::try_from(segment.end.saturating_sub(start)).unwrap_or(usize::MAX);
+            if len == 0 {
+                // A full segment, which may be write-protected.
+                return Ok(());
+            }
             let mut bytes = vec![0; len];
             segment.file.read_at(start, &mut bytes)?;
             segment.file.write_at(start, &bytes)?;

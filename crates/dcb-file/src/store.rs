@@ -40,6 +40,9 @@ pub struct Options {
     pub lock_timeout: Duration,
     /// From which size on a new segment file is begun, in bytes; 64 MiB by default.
     pub segment_bytes: u64,
+    /// Whether event files that are full are write-protected, so that nobody changes one by mistake;
+    /// `false` by default.
+    pub write_protect: bool,
     /// The file system; that of this machine by default.
     pub disk: Arc<dyn Disk>,
 }
@@ -50,6 +53,7 @@ impl Default for Options {
             flush: true,
             lock_timeout: Duration::from_secs(5),
             segment_bytes: 64 * 1024 * 1024,
+            write_protect: false,
             disk: Arc::new(SystemDisk),
         }
     }

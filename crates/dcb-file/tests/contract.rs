@@ -267,8 +267,9 @@ fn tags_added_by_one_handle_are_seen_by_the_others_and_after_reopening() {
         assert_eq!((two.head().unwrap(), two.tag_epoch()), (before + number, number));
     }
     // So much that the commits that added tags lie in a segment of which only the index is read.
-    for _ in 0..30 {
-        two.append(&[event("B", &[])], None).unwrap();
+    let long = Event::builder("B").data(&"x".repeat(200_000)).build().unwrap();
+    for _ in 0..50 {
+        two.append(std::slice::from_ref(&long), None).unwrap();
     }
     let query = Query::tags(["first:x".parse().unwrap(), "second:x".parse().unwrap()]).unwrap();
     let all_seen = all(&one);
@@ -315,4 +316,27 @@ fn tags_are_added_to_every_event_also_while_others_append() {
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+}
+
+#[test]
+fn full_segments_are_write_protected_if_that_is_asked_for() {
+    for write_protect in [false, true] {
+        let (store, dir) = store_with(Options { write_protect, ..tiny_segments() });
+        for _ in 0..30 {
+            store.append(&[event("A", &[])], None).unwrap();
+        }
+        drop(store);
+        let events = std::fs::read_dir(dir.path().join("events")).unwrap();
+        let mut files: Vec<_> = events.map(|entry| entry.unwrap()).collect();
+        files.sort_by_key(std::fs::DirEntry::file_name);
+        let last = files.pop().unwrap();
+        let is_protected = |f: &std::fs::DirEntry| f.metadata().unwrap().permissions().readonly();
+        assert!(files.len() > 3 && files.iter().all(|file| is_protected(file) == write_protect));
+        assert!(!is_protected(&last));
+        let store = FileStore::open(dir.path(), tiny_segments()).unwrap();
+        assert_eq!(store.append(&[event("A", &[])], None).unwrap(), [31]);
+        assert!(store.damage().is_empty());
+        drop(store);
+        dcb_file::delete_store(dir.path(), &Options::default()).unwrap();
+    }
 }

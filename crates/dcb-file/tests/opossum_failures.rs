@@ -65,6 +65,10 @@ impl Disk for CountingDisk {
         SystemDisk.remove_tree(dir)
     }
 
+    fn write_protect(&self, path: &Path) -> io::Result<()> {
+        SystemDisk.write_protect(path)
+    }
+
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.0.syncs.fetch_add(1, Ordering::Relaxed);
         SystemDisk.sync_dir(dir)

@@ -126,6 +126,13 @@ impl FileStore {
         // Before the first byte is in it, its name is durable.
         let events = paths(&self.dir).3;
         self.options.disk.sync_dir(&events).map_err(|e| io_error("syncing", &events, e))?;
+        // Not before there is another one: the last segment must be writable.
+        if let Some(full) = end.segment.as_ref().filter(|full| full.end > 0)
+            && self.options.write_protect
+            && let Err(error) = self.options.disk.write_protect(&full.file.path)
+        {
+            tracing::warn!(segment = full.first, %error, "a full segment cannot be write-protected");
+        }
         Ok(segment)
     }
 

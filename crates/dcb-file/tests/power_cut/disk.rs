@@ -51,6 +51,8 @@ struct Inode {
     /// What was done since the last sync.
     unsynced: Vec<Change>,
     locked: bool,
+    /// Nobody may open it for writing.
+    protected: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -176,7 +178,8 @@ impl PowerDisk {
                         part.apply(&mut content);
                     }
                 }
-                Inode { durable: content.clone(), content, ..Inode::default() }
+                let protected = inode.protected;
+                Inode { durable: content.clone(), content, protected, ..Inode::default() }
             })
             .collect();
         PowerDisk(Arc::new(Mutex::new(State {
@@ -246,7 +249,10 @@ impl Disk for PowerDisk {
             }
             None => return Err(io::ErrorKind::NotFound.into()),
         };
-        Ok(Box::new(PowerFile { disk: self.clone(), inode }))
+        if access != Access::Read && state.inodes[inode].protected {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(Box::new(PowerFile { disk: self.clone(), inode, writable: access != Access::Read }))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -305,6 +311,14 @@ impl Disk for PowerDisk {
         Ok(())
     }
 
+    /// It is part of what the file is, and durable at once.
+    fn write_protect(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.operate()?;
+        let inode = *state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        state.inodes[inode].protected = true;
+        Ok(())
+    }
+
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.operate()?;
         let changes = std::mem::take(&mut state.name_changes);
@@ -326,10 +340,12 @@ impl Disk for PowerDisk {
 struct PowerFile {
     disk: PowerDisk,
     inode: usize,
+    writable: bool,
 }
 
 impl PowerFile {
     fn change(&self, change: Change) -> io::Result<()> {
+        assert!(self.writable, "a file that was opened for reading is written to");
         let mut state = match self.disk.operate() {
             Ok(state) => state,
             Err(error) => {

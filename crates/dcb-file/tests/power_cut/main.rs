@@ -25,6 +25,7 @@ fn options(disk: &PowerDisk, flush: bool) -> Options {
     Options {
         flush,
         segment_bytes: 1_500,
+        write_protect: true,
         lock_timeout: Duration::from_millis(1),
         disk: Arc::new(disk.clone()),
     }
