@@ -19,6 +19,10 @@ const BLOCK: Range<usize> = 16..1024;
 const WINDOW_BYTES: u64 = 256 * 1024;
 /// Lines no farther apart than this are read together.
 const GAP_BYTES: u64 = 4 * 1024;
+/// How many scattered lines are fetched before they are looked at.
+const FETCHED_AHEAD: usize = 64;
+/// What comes from memory at once.
+const CACHE_LINE: usize = 64;
 /// A look at a mapped line that takes longer than this waited for the disk.
 const FROM_MEMORY: Duration = Duration::from_micros(30);
 
@@ -139,26 +143,29 @@ impl<'s> FileCursor<'s> {
         self.block_size = (self.block_size * 4).min(BLOCK.end);
         self.damage = log.damage().clone();
         drop(log);
-        self.announce();
         !self.block.is_empty()
     }
 
-    /// If the first line of a block has to come from the disk, so have the others: asked for all at
-    /// once, they come together instead of one after the other.
-    fn announce(&self) {
-        let (Some(first), Some(file)) = (self.block.first(), &self.file) else { return };
-        if self.block.len() < 4 {
+    /// Has the lines that come next at hand, where they are not one behind the other: fetched all at
+    /// once they come together, from memory as from the disk, instead of one after the other.
+    fn fetch_ahead(&self) {
+        let ahead = self.block.get(self.yielded..).unwrap_or_default();
+        let ahead = ahead.get(..ahead.len().min(FETCHED_AHEAD)).unwrap_or_default();
+        let Some(mapping) = self.file.as_ref().and_then(|file| file.mapping()) else { return };
+        if ahead.windows(2).all(|pair| matches!(pair, [a, b] if a.end == b.offset)) {
             return;
         }
-        let Some(mapping) = file.mapping() else { return };
+        let touch = |place: &Place| {
+            let line = mapping.bytes(place.offset..place.end).unwrap_or_default();
+            line.iter().step_by(CACHE_LINE).fold(0, |all, byte| all ^ byte)
+        };
+        // If the first has to come from the disk, so have the others.
         let started = Instant::now();
-        let touched = mapping.bytes(first.offset..first.offset + 1);
-        std::hint::black_box(touched.and_then(|bytes| bytes.first().copied()));
+        std::hint::black_box(ahead.first().map(touch));
         if started.elapsed() > FROM_MEMORY {
-            for place in &self.block {
-                mapping.will_need(place.offset..place.end);
-            }
+            ahead.iter().for_each(|place| mapping.will_need(place.offset..place.end));
         }
+        std::hint::black_box(ahead.iter().map(touch).fold(0, |all, line| all ^ line));
     }
 
     /// Goes to the next line that is to be yielded, and has its bytes at hand.
@@ -175,6 +182,9 @@ impl<'s> FileCursor<'s> {
                 let error = damage.into();
                 self.left = 0;
                 return Err(error);
+            }
+            if self.yielded.is_multiple_of(FETCHED_AHEAD) {
+                self.fetch_ahead();
             }
             self.load(place)?;
             self.yielded += 1;

@@ -110,15 +110,17 @@ fn hex_digit(nibble: u8) -> u8 {
 /// Events encoded before the lock is taken: all but position, time, commit and checksum.
 #[derive(Debug)]
 pub(crate) struct Encoded {
+    /// Of each event from `,"type"` to the closing brace of the metadata, one behind the other.
+    bodies: Vec<u8>,
     events: Vec<EncodedEvent>,
 }
 
+/// All places are places in the bodies.
 #[derive(Debug)]
 struct EncodedEvent {
-    /// From `,"type"` to the closing brace of the metadata.
-    body: Vec<u8>,
+    body: Range<usize>,
     keys: Keys,
-    /// Where in `body` the timestamp's text starts.
+    /// Where the timestamp's text starts.
     timestamp_at: usize,
     /// The recording time that the caller suggests.
     given: Option<DateTime<Utc>>,
@@ -127,7 +129,7 @@ struct EncodedEvent {
 /// By what an event is found.
 #[derive(Debug)]
 enum Keys {
-    /// Where in the body the text of the type and the inside of the array of tags stand.
+    /// Where the text of the type and the inside of the array of tags stand.
     Plain { event_type: Range<usize>, tags: Range<usize> },
     /// They have escapes in the body.
     Escaped { event_type: String, tags: Vec<Tag> },
@@ -151,6 +153,9 @@ struct EncodedMetadata<'a> {
     extra: &'a serde_json::Map<String, serde_json::Value>,
 }
 
+/// About how much of an event's body is not its data.
+const TYPICAL_BYTES: usize = 256;
+
 /// As long as every timestamp is.
 const NO_TIMESTAMP: &str = "0000-00-00T00:00:00.000000Z";
 
@@ -172,13 +177,16 @@ pub(crate) struct CommitContext {
 impl Encoded {
     /// Encodes what does not depend on where the events will stand.
     pub(crate) fn new(events: &[Event]) -> Result<Self, serde_json::Error> {
-        let events: Result<_, serde_json::Error> = events.iter().map(EncodedEvent::new).collect();
-        Ok(Self { events: events? })
+        let data: usize = events.iter().map(|event| event.data.as_str().len()).sum();
+        let mut bodies = Vec::with_capacity(data + events.len() * TYPICAL_BYTES);
+        let events: Result<_, serde_json::Error> =
+            events.iter().map(|event| EncodedEvent::new(event, &mut bodies)).collect();
+        Ok(Self { events: events?, bodies })
     }
 
     /// At least so many bytes the commit will have, and not many more.
     pub(crate) fn size(&self) -> usize {
-        self.events.iter().map(|event| event.body.len() + 64).sum::<usize>() + 160
+        self.bodies.len() + self.events.len() * 64 + 160
     }
 
     /// Appends the commit's lines to a group, and brings the context up to date. Times are raised to
@@ -197,13 +205,13 @@ impl Encoded {
             bytes.extend_from_slice(b"{\"position\":");
             bytes.extend_from_slice(itoa::Buffer::new().format(context.next).as_bytes());
             let body_at = bytes.len();
-            bytes.extend_from_slice(&event.body);
+            bytes.extend_from_slice(self.bodies.get(event.body.clone()).unwrap_or_default());
             let given = event.given.map_or(context.now, |given| given.min(context.now));
             context.last_time = context.last_time.max(given);
             if timestamp.0 != context.last_time {
                 timestamp = (context.last_time, timestamp_text(context.last_time));
             }
-            let at = body_at + event.timestamp_at;
+            let at = body_at + event.timestamp_at - event.body.start;
             if let Some(place) = bytes.get_mut(at..at + timestamp.1.len()) {
                 place.copy_from_slice(timestamp.1.as_bytes());
             }
@@ -218,7 +226,7 @@ impl Encoded {
                 bytes.extend_from_slice(b"\"}");
             }
             seal(bytes, start);
-            let (event_type, tags) = event.keys();
+            let (event_type, tags) = event.keys(&self.bodies);
             line(context.next, start..bytes.len(), event_type, tags);
             context.next += 1;
         }
@@ -230,26 +238,26 @@ fn timestamp_text(time: DateTime<Utc>) -> String {
 }
 
 impl EncodedEvent {
-    fn new(event: &Event) -> Result<Self, serde_json::Error> {
-        let mut body = Vec::with_capacity(320 + event.data.as_str().len());
-        body.extend_from_slice(b",\"type\":");
-        let type_at = body.len();
-        serde_json::to_writer(&mut body, &event.event_type)?;
-        let event_type = type_at + 1..body.len() - 1;
-        body.extend_from_slice(b",\"tags\":");
-        let tags_at = body.len();
-        serde_json::to_writer(&mut body, &event.tags)?;
-        let tags = tags_at + 1..body.len() - 1;
-        let keys = match memchr(b'\\', &body) {
+    fn new(event: &Event, bodies: &mut Vec<u8>) -> Result<Self, serde_json::Error> {
+        let start = bodies.len();
+        bodies.extend_from_slice(b",\"type\":");
+        let type_at = bodies.len();
+        serde_json::to_writer(&mut *bodies, &event.event_type)?;
+        let event_type = type_at + 1..bodies.len() - 1;
+        bodies.extend_from_slice(b",\"tags\":");
+        let tags_at = bodies.len();
+        serde_json::to_writer(&mut *bodies, &event.tags)?;
+        let tags = tags_at + 1..bodies.len() - 1;
+        let keys = match memchr(b'\\', bodies.get(start..).unwrap_or_default()) {
             None => Keys::Plain { event_type, tags },
             Some(_) => {
                 Keys::Escaped { event_type: event.event_type.clone(), tags: event.tags.clone() }
             }
         };
-        body.extend_from_slice(b",\"data\":");
-        body.extend_from_slice(event.data.as_str().as_bytes());
-        body.extend_from_slice(b",\"metadata\":");
-        let timestamp_at = body.len() + TIMESTAMP_OFFSET;
+        bodies.extend_from_slice(b",\"data\":");
+        bodies.extend_from_slice(event.data.as_str().as_bytes());
+        bodies.extend_from_slice(b",\"metadata\":");
+        let timestamp_at = bodies.len() + TIMESTAMP_OFFSET;
         let metadata = &event.metadata;
         let encoded = EncodedMetadata {
             id: &metadata.id,
@@ -260,13 +268,14 @@ impl EncodedEvent {
             user_id: &metadata.user_id,
             extra: &metadata.extra,
         };
-        serde_json::to_writer(&mut body, &encoded)?;
+        serde_json::to_writer(&mut *bodies, &encoded)?;
+        let body = start..bodies.len();
         Ok(Self { body, keys, timestamp_at, given: metadata.timestamp })
     }
 
-    fn keys(&self) -> (&str, Tags<'_>) {
+    fn keys<'e>(&'e self, bodies: &'e [u8]) -> (&'e str, Tags<'e>) {
         let text = |range: &Range<usize>| {
-            let bytes = self.body.get(range.clone()).unwrap_or_default();
+            let bytes = bodies.get(range.clone()).unwrap_or_default();
             std::str::from_utf8(bytes).unwrap_or_default()
         };
         match &self.keys {

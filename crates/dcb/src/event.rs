@@ -394,6 +394,21 @@ impl EventRef<'_> {
     }
 }
 
+/// Walks along the inside of a JSON array of strings without escapes, in which a quote can only open
+/// or close a string.
+struct PlainTags<'a>(&'a str);
+
+impl<'a> Iterator for PlainTags<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let (_, opened) = self.0.split_once('"')?;
+        let (tag, rest) = opened.split_once('"')?;
+        self.0 = rest;
+        Some(tag)
+    }
+}
+
 /// The tags of a recorded event.
 #[derive(Clone, Copy)]
 pub struct Tags<'a> {
@@ -426,8 +441,7 @@ impl<'a> Tags<'a> {
             TagSource::Slice(tags) => (tags, ""),
             TagSource::Plain(text) => (&[][..], text),
         };
-        // Without escapes a quote can only open or close a string: every second piece is a tag.
-        slice.iter().map(Tag::as_str).chain(plain.split('"').skip(1).step_by(2))
+        slice.iter().map(Tag::as_str).chain(PlainTags(plain))
     }
 
     /// Whether this very tag is among them.

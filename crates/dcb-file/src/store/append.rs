@@ -203,7 +203,7 @@ impl FileStore {
         // Only who holds the lock moves the end of the log, so it stays where it is now.
         let end = self.log().end();
         let mut group = Group {
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity(requests.iter().map(|r| r.encoded.size()).sum()),
             segment: None,
             context: CommitContext {
                 next: end.head + 1,
