@@ -55,6 +55,10 @@ pub enum RefusalCode {
     CardOverpaid,
     /// A payment is zero, negative or absurdly large.
     PaymentOutOfBounds,
+    /// Who acts may not do this, and nobody who may has approved it.
+    NotPermitted,
+    /// More discount than who acts, or who approved it, may give.
+    DiscountOverLimit,
 }
 
 /// What can be done about a refusal.
@@ -81,6 +85,8 @@ pub enum NextAction {
     TryAgain,
     /// Send it as a new request.
     UseNewRequest,
+    /// Let somebody approve it who may.
+    GetApproval,
 }
 
 /// A rule's no.

@@ -311,7 +311,7 @@ export type Limit = {
 export type Money = number;
 
 /** What can be done about a refusal. */
-export type NextAction = "configure_shop" | "open_shift" | "close_shift" | "add_product" | "reduce_quantity" | "remove_line" | "take_payment" | "correct_input" | "try_again" | "use_new_request";
+export type NextAction = "configure_shop" | "open_shift" | "close_shift" | "add_product" | "reduce_quantity" | "remove_line" | "take_payment" | "correct_input" | "try_again" | "use_new_request" | "get_approval";
 
 /** Opens a shift at the till. It is called by the request's id. */
 export type OpenShift = {
@@ -564,7 +564,7 @@ export type RefundReceiptLine = {
 };
 
 /** Which rule refused. */
-export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds";
+export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "not_permitted" | "discount_over_limit";
 
 /** What a `Refusal` is about. */
 export type RefusalDetails = {
