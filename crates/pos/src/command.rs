@@ -291,11 +291,11 @@ mod tests {
     use dcb::{EventStore, MemoryStore};
 
     use super::*;
-    use crate::catalogue::ChangePrice;
     use crate::event::{CustomerAdded, Person};
     use crate::ids::CustomerId;
     use crate::money::Money;
     use crate::people::AddCustomer;
+    use crate::prices::ChangePrice;
     use crate::testing::{act, added, at, configured, of_request, refusal, sku};
 
     fn add(name: &str) -> AddCustomer {

@@ -98,6 +98,12 @@ ids! {
     RefundId("refund", MAX_ID_CHARS, str::to_owned);
     /// A series of receipt numbers; each till has its own, of the same name.
     SeriesId("series", MAX_TILL_CHARS, str::to_owned);
+    /// A promotion, in capital letters: `3FOR2`.
+    PromotionId("promotion", MAX_ID_CHARS, str::to_uppercase);
+    /// A coupon by the code printed on it, in capital letters.
+    CouponId("coupon", MAX_ID_CHARS, str::to_uppercase);
+    /// A gift card by the code printed on it, in capital letters.
+    GiftCardId("card", MAX_ID_CHARS, str::to_uppercase);
     /// What is printed on a receipt to find it again: `<till>-<number>`.
     ReceiptId("receipt", MAX_ID_CHARS, str::to_owned);
 }

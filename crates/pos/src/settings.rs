@@ -9,7 +9,8 @@ use crate::calendar::{BusinessDay, CutOver, Zone};
 use crate::command::{Command, Context};
 use crate::event::{Recorded, ShopConfigured, ShopEvent, of_types};
 use crate::input;
-use crate::money::{Currency, TaxMode};
+use crate::loyalty::Loyalty;
+use crate::money::{Currency, SmallestCoin, TaxMode, TaxRounding};
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// What holds for the whole shop.
@@ -26,9 +27,51 @@ pub struct ShopSettings {
     pub cut_over: CutOver,
     /// Whether prices hold their tax. Each sale records what held for it.
     pub tax_mode: TaxMode,
+    /// What tax is rounded on; each line unless told otherwise.
+    #[serde(default, skip_serializing_if = "TaxRounding::is_per_line")]
+    #[ts(optional, as = "Option<TaxRounding>")]
+    pub tax_rounding: TaxRounding,
+    /// The smallest coin, to which cash is rounded; 1 unless told otherwise.
+    #[serde(default, skip_serializing_if = "SmallestCoin::is_one")]
+    #[ts(optional, as = "Option<SmallestCoin>")]
+    pub smallest_coin: SmallestCoin,
+    /// How many minutes after a price change the price as scanned is still charged; 0 unless told
+    /// otherwise.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[ts(optional, as = "Option<u32>")]
+    pub price_grace_minutes: u32,
+    /// How customers earn points, if they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub loyalty: Option<Loyalty>,
+}
+
+fn is_zero(minutes: &u32) -> bool {
+    *minutes == 0
 }
 
 impl ShopSettings {
+    /// A shop with what every shop must say, and all else as it is unless told otherwise.
+    pub fn new(
+        name: &str,
+        currency: Currency,
+        zone: Zone,
+        cut_over: CutOver,
+        tax_mode: TaxMode,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            currency,
+            zone,
+            cut_over,
+            tax_mode,
+            tax_rounding: TaxRounding::default(),
+            smallest_coin: SmallestCoin::default(),
+            price_grace_minutes: 0,
+            loyalty: None,
+        }
+    }
+
     /// The business day that an instant counts for.
     pub fn business_day(&self, at: DateTime<Utc>) -> BusinessDay {
         self.cut_over.business_day(at, self.zone)
@@ -54,6 +97,7 @@ impl Command for ConfigureShop {
 
     fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
         input::name("shop's name", &self.0.name)?;
+        self.0.loyalty.as_ref().map_or(Ok(()), Loyalty::check)?;
         let query = of_types([ShopConfigured::TYPE]);
         Ok(DecisionProjection::new(None, query, |configured, event| {
             if let Some(ShopEvent::ShopConfigured(e)) = ShopEvent::decode(event) {

@@ -10,11 +10,13 @@ use ts_rs::TS;
 use crate::calendar::{BusinessDay, When};
 use crate::command::{Command, Context};
 use crate::event::{
-    PaymentRefunded, PaymentTaken, Recorded, ShiftClosed, ShiftOpened, ShopEvent, Tender, of_types,
+    AccountPaid, GiftCardIssued, GiftCardToppedUp, PaymentRefunded, PaymentTaken, Recorded,
+    ShiftClosed, ShiftOpened, ShopEvent, of_types,
 };
 use crate::ids::{ShiftId, TillId};
 use crate::input;
 use crate::money::Money;
+use crate::payment::Tender;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// Opens a shift at the till. It is called by the request's id.
@@ -126,17 +128,24 @@ pub struct ShiftResult {
 /// The cash that came into the drawer in this shift, less what went out. A late sale conflicts, so
 /// that closing counts it.
 fn cash_moved_in(shift: &ShiftId) -> DecisionProjection<i128> {
-    let query = Query::tagged([PaymentTaken::TYPE, PaymentRefunded::TYPE], shift.tag());
+    let types = [
+        PaymentTaken::TYPE,
+        PaymentRefunded::TYPE,
+        GiftCardIssued::TYPE,
+        GiftCardToppedUp::TYPE,
+        AccountPaid::TYPE,
+    ];
+    let query = Query::tagged(types, shift.tag());
     DecisionProjection::new(0, query, |cash: &mut i128, event| {
-        let moved = match ShopEvent::decode(event) {
-            Some(ShopEvent::PaymentTaken(e)) if e.tender == Tender::Cash => {
-                i128::from(e.amount.minor())
-            }
-            Some(ShopEvent::PaymentRefunded(e)) if e.tender == Tender::Cash => {
-                0_i128.saturating_sub(e.amount.minor().into())
-            }
-            _ => 0,
+        let (tender, amount) = match ShopEvent::decode(event) {
+            Some(ShopEvent::PaymentTaken(e)) => (e.tender, e.amount.minor()),
+            Some(ShopEvent::PaymentRefunded(e)) => (e.tender, e.amount.minor().saturating_neg()),
+            Some(ShopEvent::GiftCardIssued(e)) => (e.tender, e.amount.minor()),
+            Some(ShopEvent::GiftCardToppedUp(e)) => (e.tender, e.amount.minor()),
+            Some(ShopEvent::AccountPaid(e)) => (e.tender, e.amount.minor()),
+            _ => return,
         };
+        let moved = if tender == Tender::Cash { amount.into() } else { 0 };
         *cash = cash.saturating_add(moved);
     })
 }

@@ -10,7 +10,7 @@ use crate::catalogue::Product;
 use crate::command::{Command, Context, NoHistory, no_history};
 use crate::event::{
     ProductReturned, ProductSold, Recorded, ShopEvent, StockAdjustedDown, StockAdjustedUp,
-    StockCounted, StockReceived, of_types,
+    StockCounted, StockReceived, StockReturned, StockTaken, of_types,
 };
 use crate::ids::ProductId;
 use crate::input;
@@ -26,15 +26,19 @@ fn movement(event: &ShopEvent) -> Option<(&ProductId, Quantity)> {
         ShopEvent::StockAdjustedDown(e) => Some((&e.product, less(e.quantity))),
         ShopEvent::StockCounted(e) => Some((&e.product, e.counted.saturating_sub(e.expected))),
         ShopEvent::ProductSold(e) => Some((&e.product, less(e.quantity))),
+        ShopEvent::StockTaken(e) => Some((&e.product, less(e.quantity))),
+        ShopEvent::StockReturned(e) => Some((&e.product, e.quantity)),
         ShopEvent::ProductReturned(e) if e.restocked => Some((&e.product, e.quantity)),
         _ => None,
     }
 }
 
 /// What can make stock less.
-const LESS: [&str; 3] = [ProductSold::TYPE, StockAdjustedDown::TYPE, StockCounted::TYPE];
+const LESS: [&str; 4] =
+    [ProductSold::TYPE, StockTaken::TYPE, StockAdjustedDown::TYPE, StockCounted::TYPE];
 /// What can only make it more.
-const MORE: [&str; 3] = [StockReceived::TYPE, StockAdjustedUp::TYPE, ProductReturned::TYPE];
+const MORE: [&str; 4] =
+    [StockReceived::TYPE, StockAdjustedUp::TYPE, ProductReturned::TYPE, StockReturned::TYPE];
 
 /// What is on hand of a product.
 #[derive(Clone, Debug, Default)]
@@ -114,7 +118,8 @@ impl Command for ReceiveStock {
             input::moved(line.quantity)
                 .and_then(|()| line.cost.map_or(Ok(()), input::price))
                 .and_then(|()| context.catalogue.known(&line.product))
-                .and_then(holds_stock)
+                .and_then(Product::holding_stock)
+                .map(|_| ())
                 .map_err(|refusal| {
                     refusal.product(&line.product).line(input::line_number(index))
                 })?;
@@ -222,7 +227,7 @@ impl Command for CountStock {
 
     fn model(&self, context: &Context<'_>) -> Result<Self::Model, Refusal> {
         input::counted(self.counted).map_err(|refusal| refusal.product(&self.product))?;
-        holds_stock(context.catalogue.known(&self.product)?)?;
+        context.catalogue.known(&self.product)?.holding_stock()?;
         Ok(exact_stock_of(&self.product))
     }
 
@@ -243,14 +248,17 @@ impl Command for CountStock {
     }
 }
 
-fn holds_stock(product: &Product) -> Result<(), Refusal> {
-    if product.stocked {
-        return Ok(());
+impl Product {
+    /// The product, or the refusal that it holds no stock.
+    pub(crate) fn holding_stock(&self) -> Result<&Self, Refusal> {
+        if self.stocked {
+            return Ok(self);
+        }
+        let message = format!("{} is a service and holds no stock. Remove it.", self.name);
+        Err(Refusal::new(RefusalCode::HoldsNoStock, message)
+            .product(&self.id)
+            .action(NextAction::RemoveLine))
     }
-    let message = format!("{} is a service and holds no stock. Remove it.", product.name);
-    Err(Refusal::new(RefusalCode::HoldsNoStock, message)
-        .product(&product.id)
-        .action(NextAction::RemoveLine))
 }
 
 /// A view of what is on hand of each product that ever moved.
@@ -410,6 +418,10 @@ mod tests {
                 tax: Money::ZERO,
                 tax_rate: Default::default(),
                 restocked,
+                sale: None,
+                sold_line: None,
+                sold_on: None,
+                customer: None,
             })
         };
         let store = stored(&[returned(false), returned(true)]);

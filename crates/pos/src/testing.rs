@@ -35,13 +35,13 @@ pub(crate) fn units(units: i64) -> Quantity {
 }
 
 pub(crate) fn settings() -> ShopSettings {
-    ShopSettings {
-        name: "Corner shop".into(),
-        currency: Currency::new("GBP").unwrap(),
-        zone: Zone::new("Europe/London").unwrap(),
-        cut_over: CutOver::new("04:00").unwrap(),
-        tax_mode: TaxMode::Included,
-    }
+    ShopSettings::new(
+        "Corner shop",
+        Currency::new("GBP").unwrap(),
+        Zone::new("Europe/London").unwrap(),
+        CutOver::new("04:00").unwrap(),
+        TaxMode::Included,
+    )
 }
 
 /// An event of the past.
@@ -176,23 +176,38 @@ pub(crate) fn refusal(rejected: Rejected) -> Refusal {
 }
 
 pub(crate) fn cart(lines: &[(&str, i64)], payments: &[(Tender, i64)]) -> Checkout {
-    let line = |(id, quantity): &(&str, i64)| CheckoutLine {
-        product: sku(id),
-        quantity: units(*quantity),
-        price: None,
-    };
-    let payment = |(tender, amount): &(Tender, i64)| Payment {
-        tender: *tender,
-        amount: Money::new(*amount),
-        reference: None,
-    };
+    let line = |(id, quantity): &(&str, i64)| CheckoutLine::new(sku(id), units(*quantity));
+    let payment = |(tender, amount): &(Tender, i64)| Payment::new(*tender, Money::new(*amount));
     Checkout {
         lines: lines.iter().map(line).collect(),
-        customer: None,
         payments: payments.iter().map(payment).collect(),
-        reference: None,
-        note: None,
+        ..Checkout::default()
     }
+}
+
+/// Two tills are open; there are 5 of A at 1.20, 5 of B at 0.99, and a service at 3.00.
+pub(crate) fn open_shop() -> Vec<Event> {
+    vec![
+        configured(),
+        added("A", 120),
+        added("B", 99),
+        service_added("POST", 300),
+        received("A", 5),
+        received("B", 5),
+        opened("T1"),
+        opened("T2"),
+    ]
+}
+
+/// [`open_shop`], and what happened then.
+pub(crate) fn open_shop_and(more: impl IntoIterator<Item = Event>) -> Vec<Event> {
+    open_shop().into_iter().chain(more).collect()
+}
+
+pub(crate) fn stored(events: &[Event]) -> MemoryStore {
+    let store = MemoryStore::new();
+    store.append(events, None).unwrap();
+    store
 }
 
 /// A command during whose first decision something else happens.

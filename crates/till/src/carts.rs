@@ -220,18 +220,12 @@ mod tests {
     }
 
     fn sell(till: &Till, cart: &Cart) {
-        let line = |line: &CartLine| CheckoutLine {
-            product: line.product.clone(),
-            quantity: line.quantity,
-            price: None,
-        };
+        let line = |line: &CartLine| CheckoutLine::new(line.product.clone(), line.quantity);
         let amount = Money::new(1_000);
         let checkout = Checkout {
             lines: cart.lines.iter().map(line).collect(),
-            customer: None,
-            payments: vec![Payment { tender: Tender::Cash, amount, reference: None }],
-            reference: None,
-            note: None,
+            payments: vec![Payment::new(Tender::Cash, amount)],
+            ..Checkout::default()
         };
         till.execute(&checkout, cart.id).unwrap();
     }

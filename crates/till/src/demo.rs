@@ -2,9 +2,12 @@
 //!
 //! Where the products come from and what was changed about them stands in `demo/ATTRIBUTION.md`.
 
+mod rules;
+
 use pos::{
-    AddCustomer, AddStaff, Command, ConfigureShop, Currency, CutOver, DeliveryLine, ProductId,
-    Quantity, ReceiveStock, RefusalCode, Role, SetLimit, ShopSettings, TaxMode, Zone,
+    AddCustomer, AddStaff, Command, ConfigureShop, Currency, CustomerId, CutOver, DeliveryLine,
+    Loyalty, Money, ProductId, Quantity, ReceiveStock, RefusalCode, Role, SetLimit, ShopSettings,
+    TaxMode, Zone,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -54,6 +57,8 @@ pub struct DemoSummary {
     pub customers: u64,
     /// New staff.
     pub staff: u64,
+    /// Steps to a kit, an age rule, a promotion, coupons, credit and a gift card.
+    pub rules: u64,
 }
 
 /// Makes the shop a demo shop. What it has already stays as it is, so that doing it twice, or
@@ -82,29 +87,37 @@ pub fn demo(till: &Till) -> Result<DemoSummary, TillError> {
         let person = AddStaff { name: name.into(), role };
         summary.staff += u64::from(once(till, &format!("staff {name}"), &person)?);
     }
+    let [first, ..] = CUSTOMERS;
+    summary.rules = rules::make(till, &CustomerId::from(request_of(&format!("customer {first}"))))?;
     Ok(summary)
 }
 
-/// A shop in London that trades past midnight.
+/// A shop in London that trades past midnight. A customer earns a point worth a penny with each
+/// pound, and a price is honoured for ten minutes after it changed.
 fn settings() -> ShopSettings {
+    let pounds = Currency::new("GBP").expect("pounds sterling are a currency");
+    let london = Zone::new("Europe/London").expect("London has a time zone");
+    let four = CutOver::new("04:00").expect("four o'clock is a time of day");
     ShopSettings {
-        name: "The Opossum Gift Shop".into(),
-        currency: Currency::new("GBP").expect("pounds sterling are a currency"),
-        zone: Zone::new("Europe/London").expect("London has a time zone"),
-        cut_over: CutOver::new("04:00").expect("four o'clock is a time of day"),
-        tax_mode: TaxMode::Included,
+        price_grace_minutes: 10,
+        loyalty: Some(Loyalty { spend_per_point: Money::new(100), point_value: Money::new(1) }),
+        ..ShopSettings::new("The Opossum Gift Shop", pounds, london, four, TaxMode::Included)
     }
 }
 
 /// Lets a step of the demo happen, unless it did before; one that an older demo did otherwise
 /// stays as it is. Tells whether it happened now.
 fn once<C: Command>(till: &Till, step: &str, command: &C) -> Result<bool, TillError> {
-    let id = Uuid::new_v5(&NAMESPACE, step.as_bytes());
-    match till.execute(command, id) {
+    match till.execute(command, request_of(step)) {
         Ok(done) => Ok(!done.repeated),
         Err(error) if error.refusal() == Some(RefusalCode::RequestReused) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// The request of a step.
+fn request_of(step: &str) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, step.as_bytes())
 }
 
 /// What the table says about a product beyond the catalogue.
@@ -162,7 +175,7 @@ mod tests {
         let till = till();
         let made = demo(&till).unwrap();
         assert_eq!((made.products, made.customers, made.staff), (300, 12, 4));
-        assert_eq!((made.delivered, made.limits), (299, 6));
+        assert_eq!((made.delivered, made.limits, made.rules), (299, 6, 9));
         let head = till.store().head().unwrap();
         assert_eq!(demo(&till).unwrap(), DemoSummary::default());
         assert_eq!(till.store().head().unwrap(), head);

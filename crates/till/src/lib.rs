@@ -42,6 +42,7 @@
 //! No printing, no scanner, no window: a host brings those. No async: a host that has a runtime
 //! calls a till on a blocking thread. No time of its own: it comes from a [`Clock`].
 
+pub mod balances;
 pub mod carts;
 mod decimal;
 pub mod demo;

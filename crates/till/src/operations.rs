@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use ts_rs::TS;
 use uuid::Uuid;
 
+use crate::balances::{FindAccount, FindGiftCard, FindRefundable, ListPromotions};
 use crate::carts::{CartSaved, CurrentCart, SaveCart};
 use crate::queries::{AboutShift, AboutShop, FindProduct, FindProducts, Query, ReportSales};
 use crate::receipts::{FindReceipt, PrintedReceipt, PrintedRefund};
@@ -27,6 +28,10 @@ pub const OPERATIONS: &[Operation] = &[
     query::<CurrentCart>("The cart this till was at, or its receipt if it was sold"),
     SAVE_CART,
     query::<FindReceipt>("A receipt by its number, or by the id of its sale or refund"),
+    query::<FindRefundable>("What can still be refunded of a sale"),
+    query::<FindGiftCard>("A gift card and what is left on it"),
+    query::<FindAccount>("What a customer owes, may owe, and has in points"),
+    query::<ListPromotions>("The promotions that run today, or all of them"),
     query::<ReportSales>("Sales and refunds by day, hour, product, category, …"),
     command::<pos::ConfigureShop>("Give the shop its settings, or other ones"),
     command::<pos::AddProduct>("Add a product to the catalogue"),
@@ -35,7 +40,13 @@ pub const OPERATIONS: &[Operation] = &[
     command::<pos::AssignBarcode>("Give a product a further barcode"),
     command::<pos::ReleaseBarcode>("Take a barcode from its product"),
     command::<pos::SetLimit>("Limit what a receipt, or a customer on one day, may have"),
+    command::<pos::DefineKit>("Put a product together of others"),
+    command::<pos::SetAgeRule>("Restrict a product to who is old enough"),
+    command::<pos::DefinePromotion>("Define a promotion, or define it anew"),
+    command::<pos::IssueCoupons>("Hand out coupons, all or none"),
+    command::<pos::VoidCoupon>("Declare a coupon void"),
     command::<pos::AddCustomer>("Add a customer"),
+    command::<pos::SetCreditLimit>("Set what a customer may owe"),
     command::<pos::AddStaff>("Add someone to the staff"),
     command::<pos::ReceiveStock>("Receive a delivery"),
     command::<pos::AdjustStock>("Correct what is on hand, with a reason"),
@@ -43,7 +54,12 @@ pub const OPERATIONS: &[Operation] = &[
     command::<pos::OpenShift>("Open this till's shift with the cash in the drawer"),
     command::<pos::CloseShift>("Close this till's shift with the cash that was counted"),
     command_telling::<pos::Checkout, PrintedReceipt>("Sell a cart"),
+    command_telling::<pos::RefundSale, PrintedRefund>("Take goods back with their receipt"),
     command_telling::<pos::Refund, PrintedRefund>("Take goods back without a receipt"),
+    command::<pos::PayAccount>("Take money for what a customer owes"),
+    command::<pos::IssueGiftCard>("Sell a gift card"),
+    command::<pos::TopUpGiftCard>("Put more money on a gift card"),
+    command::<pos::BlockGiftCard>("Block a gift card"),
 ];
 
 const SAVE_CART: Operation = Operation {

@@ -223,7 +223,7 @@ impl Replay<'_> {
     fn carry_out(&mut self, act: &Act<'_>, summary: &mut ReplaySummary) -> Result<(), TillError> {
         self.be_in_a_shift(act.at)?;
         self.deliver_for(act)?;
-        match act.carry_out(self.till, &self.catalogue, self.settings.tax_mode) {
+        match act.carry_out(self.till, &self.catalogue, &self.settings) {
             Ok(repeated) => {
                 let count = match act.deed {
                     _ if repeated => &mut summary.already_there,

@@ -377,15 +377,9 @@ mod tests {
         }
         let amount = Money::new(100);
         let checkout = Checkout {
-            lines: vec![CheckoutLine {
-                product: ProductId::new(sku).unwrap(),
-                quantity: Quantity::UNIT,
-                price: None,
-            }],
-            customer: None,
-            payments: vec![Payment { tender: Tender::Card, amount, reference: None }],
-            reference: None,
-            note: None,
+            lines: vec![CheckoutLine::new(ProductId::new(sku).unwrap(), Quantity::UNIT)],
+            payments: vec![Payment::new(Tender::Card, amount)],
+            ..Checkout::default()
         };
         till.execute(&checkout, Uuid::now_v7()).unwrap();
     }

@@ -227,11 +227,9 @@ mod tests {
         let product = ProductId::new(sku).unwrap();
         let amount = pos::Money::new(pence);
         Checkout {
-            lines: vec![CheckoutLine { product, quantity: Quantity::UNIT, price: None }],
-            customer: None,
-            payments: vec![Payment { tender: Tender::Card, amount, reference: None }],
-            reference: None,
-            note: None,
+            lines: vec![CheckoutLine::new(product, Quantity::UNIT)],
+            payments: vec![Payment::new(Tender::Card, amount)],
+            ..Checkout::default()
         }
     }
 

@@ -20,6 +20,14 @@ export interface Operations {
 	save_cart: { input: SaveCart; output: CartSaved };
 	/** A receipt by its number, or by the id of its sale or refund. */
 	receipt: { input: FindReceipt; output: AnyReceipt };
+	/** What can still be refunded of a sale. */
+	refundable: { input: FindRefundable; output: Refundable };
+	/** A gift card and what is left on it. */
+	gift_card: { input: FindGiftCard; output: GiftCard };
+	/** What a customer owes, may owe, and has in points. */
+	account: { input: FindAccount; output: Standing };
+	/** The promotions that run today, or all of them. */
+	promotions: { input: ListPromotions; output: Array<NamedPromotion> };
 	/** Sales and refunds by day, hour, product, category, …. */
 	sales_report: { input: ReportSales; output: SalesReport };
 	/** Give the shop its settings, or other ones. */
@@ -36,8 +44,20 @@ export interface Operations {
 	release_barcode: { input: { requestId: string } & ReleaseBarcode; output: null };
 	/** Limit what a receipt, or a customer on one day, may have. */
 	set_limit: { input: { requestId: string } & SetLimit; output: null };
+	/** Put a product together of others. */
+	define_kit: { input: { requestId: string } & DefineKit; output: null };
+	/** Restrict a product to who is old enough. */
+	set_age_rule: { input: { requestId: string } & SetAgeRule; output: null };
+	/** Define a promotion, or define it anew. */
+	define_promotion: { input: { requestId: string } & DefinePromotion; output: null };
+	/** Hand out coupons, all or none. */
+	issue_coupons: { input: { requestId: string } & IssueCoupons; output: null };
+	/** Declare a coupon void. */
+	void_coupon: { input: { requestId: string } & VoidCoupon; output: null };
 	/** Add a customer. */
 	add_customer: { input: { requestId: string } & AddCustomer; output: CustomerMade };
+	/** Set what a customer may owe. */
+	set_credit_limit: { input: { requestId: string } & SetCreditLimit; output: null };
 	/** Add someone to the staff. */
 	add_staff: { input: { requestId: string } & AddStaff; output: StaffMade };
 	/** Receive a delivery. */
@@ -52,8 +72,18 @@ export interface Operations {
 	close_shift: { input: { requestId: string } & CloseShift; output: ShiftResult };
 	/** Sell a cart. */
 	checkout: { input: { requestId: string } & Checkout; output: PrintedReceipt };
+	/** Take goods back with their receipt. */
+	refund_sale: { input: { requestId: string } & RefundSale; output: PrintedRefund };
 	/** Take goods back without a receipt. */
 	refund: { input: { requestId: string } & Refund; output: PrintedRefund };
+	/** Take money for what a customer owes. */
+	pay_account: { input: { requestId: string } & PayAccount; output: null };
+	/** Sell a gift card. */
+	issue_gift_card: { input: { requestId: string } & IssueGiftCard; output: null };
+	/** Put more money on a gift card. */
+	top_up_gift_card: { input: { requestId: string } & TopUpGiftCard; output: null };
+	/** Block a gift card. */
+	block_gift_card: { input: { requestId: string } & BlockGiftCard; output: null };
 }
 
 /** Asks for the state of this till. */
@@ -126,6 +156,14 @@ export type AssignBarcode = {
 /** A rate in hundredths of a percent: 20 % is 2000. */
 export type BasisPoints = number;
 
+/** Blocks a gift card, because it was lost or stolen. What is on it stays there. */
+export type BlockGiftCard = {
+	/** The card. */
+	card: GiftCardId,
+	/** Why; may be empty. */
+	reason: string,
+};
+
 /** A day of trade, written `2010-12-01`. It may end hours after midnight. */
 export type BusinessDay = string;
 
@@ -173,8 +211,20 @@ export type Checkout = {
 	lines: Array<CheckoutLine>,
 	/** To whom, if known. */
 	customer?: CustomerId,
+	/** The promotions that are used, each once. */
+	promotions?: Array<PromotionId>,
+	/** A discount on the whole sale, on what lines and promotions leave of it. */
+	discount?: GivenDiscount,
+	/** The coupons that are redeemed, each once. */
+	coupons?: Array<CouponId>,
+	/** How many of the customer's points are redeemed; none unless told otherwise. */
+	redeemPoints?: number,
 	/** How it is paid, at most `MAX_PAYMENTS`. */
 	payments: Array<Payment>,
+	/** The age in years that the customer has at least, if somebody made sure of it. */
+	ageChecked?: number,
+	/** Whether to sell what lies on the counter although none should be left. It needs permission. */
+	overrideStock?: boolean,
 	/** What it is called elsewhere, such as an invoice number. */
 	reference?: string,
 	/** A note of the cashier. */
@@ -185,13 +235,20 @@ export type Checkout = {
 export type CheckoutLine = {
 	/** The product. */
 	product: ProductId,
-	/** How much; positive, at most `Quantity::MAX_LINE`. */
+	/** How much; positive, at most `Quantity::MAX_LINE`. Kits are sold whole. */
 	quantity: Quantity,
 	/**
 	 * The price of one unit to charge, if it is not the one in the catalogue; at most
-	 * `Money::MAX_PRICE`.
+	 * `Money::MAX_PRICE`. Another price needs permission.
 	 */
 	price?: Money,
+	/**
+	 * The price of one unit in the catalogue when it was scanned. If it changed since, it is
+	 * honoured for a while; without it the price now is charged.
+	 */
+	scannedPrice?: Money,
+	/** A discount on this line. */
+	discount?: GivenDiscount,
 };
 
 /** Closes the till's open shift with the cash that was found in the drawer. */
@@ -223,6 +280,9 @@ export type CountStock = {
 	counted: Quantity,
 };
 
+/** A coupon by the code printed on it, in capital letters. */
+export type CouponId = string;
+
 /** A currency by its ISO 4217 code, such as `GBP`. */
 export type Currency = string;
 
@@ -241,6 +301,25 @@ export type CustomerMade = {
 /** The time of day at which a business day begins, written `04:00`. */
 export type CutOver = string;
 
+/**
+ * Makes a product a kit, changes what it is made of, or, without components, makes it a service
+ * again.
+ */
+export type DefineKit = {
+	/** The product that is sold. It holds no stock of its own, and it has its own price and tax. */
+	kit: ProductId,
+	/** What one of it is made of: at most `MAX_COMPONENTS` products, each once. */
+	components: Array<KitComponent>,
+};
+
+/** Defines a promotion, or defines it anew: what was used of it still counts. */
+export type DefinePromotion = {
+	/** What it is called by. */
+	promotion: PromotionId,
+	/** What holds from now on. */
+	terms: Promotion,
+};
+
 /** A line of a delivery. */
 export type DeliveryLine = {
 	/** The product; a service cannot be received. */
@@ -251,11 +330,26 @@ export type DeliveryLine = {
 	cost?: Money,
 };
 
+/** What is taken off. */
+export type Discount = { "percent": BasisPoints } | { "amount": Money };
+
 /** What kind of error a `TillError` is: in JSON one word, of a rule or of a fault. */
 export type ErrorCode = RefusalCode | Fault;
 
 /** What went wrong when no rule refused. */
 export type Fault = "bad_request" | "not_allowed" | "not_found" | "contended" | "lock_timeout" | "cancelled" | "read_only" | "till_in_use" | "damaged" | "not_a_store" | "disk_full" | "io";
+
+/** Asks what a customer owes and has. */
+export type FindAccount = {
+	/** The customer. */
+	customer: CustomerId,
+};
+
+/** Looks up a gift card. */
+export type FindGiftCard = {
+	/** The code printed on it. */
+	card: GiftCardId,
+};
 
 /** Looks up one product. */
 export type FindProduct = {
@@ -281,10 +375,37 @@ export type FindReceipt = {
 	receipt: string,
 };
 
+/** Asks what can still be refunded of a sale. */
+export type FindRefundable = {
+	/** The sale. */
+	sale: SaleId,
+};
+
 /** The products that were found, the best first. */
 export type Found = {
 	/** The products. */
 	products: Array<ProductOnHand>,
+};
+
+/** What a gift card's holder can ask for. */
+export type GiftCard = {
+	/** The card. */
+	card: GiftCardId,
+	/** What is left on it. */
+	balance: Money,
+	/** Whether it is blocked. */
+	blocked: boolean,
+};
+
+/** A gift card by the code printed on it, in capital letters. */
+export type GiftCardId = string;
+
+/** A discount that somebody gives. */
+export type GivenDiscount = {
+	/** What is taken off. */
+	off: Discount,
+	/** Why. */
+	reason?: string,
 };
 
 /**
@@ -295,12 +416,67 @@ export type Found = {
  */
 export type Gtin = string;
 
+/** Hands out coupons that are all worth the same: all of them, or none. */
+export type IssueCoupons = {
+	/** Their codes, at most `MAX_LINES`. */
+	coupons: Array<CouponId>,
+	/** What each takes off. */
+	discount: Discount,
+	/** The product they are for; without one they are for the whole sale. */
+	product?: ProductId,
+	/** The last business day on which they count, if there is one. */
+	until?: BusinessDay,
+};
+
+/** Sells a gift card. What is on it is owed to its holder, so it is no sale in any report. */
+export type IssueGiftCard = {
+	/** The code printed on it; no card has it yet. */
+	card: GiftCardId,
+	/** What is paid, in full and in cash or by card, and is on it then. */
+	paid: PaidIn,
+};
+
+/** A part of a kit. */
+export type KitComponent = {
+	/** The product; it holds stock. */
+	product: ProductId,
+	/** How much of it is in one kit; positive. */
+	quantity: Quantity,
+};
+
 /** The limits of a product. */
 export type Limit = {
 	/** The most that one receipt may have. */
 	perReceipt?: Quantity,
 	/** The most that one customer may buy on one business day. Who is not known is not counted. */
 	perCustomerDay?: Quantity,
+};
+
+/** A line of a sale that comes back. */
+export type LineReturned = {
+	/** Which line of the sale, from 1. */
+	line: number,
+	/** How much of it; positive, and at most what was not refunded yet. */
+	quantity: Quantity,
+	/** Whether it goes back on the shelf; it does unless told otherwise. Services never do. */
+	restock: boolean,
+};
+
+/** Asks which promotions there are. */
+export type ListPromotions = {
+	/** Whether to name also those that don't run today. */
+	all?: boolean,
+};
+
+/** How customers earn points, and what a point is worth. */
+export type Loyalty = {
+	/**
+	 * For each of these amounts that a sale comes to there is a point; what is less is not
+	 * counted.
+	 */
+	spendPerPoint: Money,
+	/** What a point takes off a sale, in the way prices are given. */
+	pointValue: Money,
 };
 
 /**
@@ -310,8 +486,16 @@ export type Limit = {
  */
 export type Money = number;
 
+/** A promotion by its id. */
+export type NamedPromotion = {
+	/** What it is called by. */
+	promotion: PromotionId,
+	/** What it offers. */
+	terms: Promotion,
+};
+
 /** What can be done about a refusal. */
-export type NextAction = "configure_shop" | "open_shift" | "close_shift" | "add_product" | "reduce_quantity" | "remove_line" | "take_payment" | "correct_input" | "try_again" | "use_new_request" | "get_approval";
+export type NextAction = "configure_shop" | "open_shift" | "close_shift" | "add_product" | "reduce_quantity" | "remove_line" | "take_payment" | "correct_input" | "try_again" | "use_new_request" | "check_age" | "confirm_price" | "reduce_discount" | "remove_promotion" | "remove_coupon" | "reduce_points" | "choose_customer" | "get_approval";
 
 /** Opens a shift at the till. It is called by the request's id. */
 export type OpenShift = {
@@ -319,12 +503,32 @@ export type OpenShift = {
 	float: Money,
 };
 
+/** Money taken for something that is no sale: a gift card, or a debt. */
+export type PaidIn = {
+	/** How it is paid: in cash or by card. */
+	tender: Tender,
+	/** How much; positive, and of cash what coins can pay. */
+	amount: Money,
+	/** What the terminal calls it. */
+	reference?: string,
+};
+
+/** Takes money for what a customer owes. */
+export type PayAccount = {
+	/** The customer. */
+	customer: CustomerId,
+	/** What is paid, in cash or by card: at most what is owed. */
+	paid: PaidIn,
+};
+
 /** A payment for a cart. */
 export type Payment = {
 	/** How it is paid. */
 	tender: Tender,
-	/** Of cash what is given, from which change comes; of a card what it is charged. Positive. */
+	/** Of cash what is given, from which change comes; of all else what it is charged. Positive. */
 	amount: Money,
+	/** The gift card, if it is one. */
+	card?: GiftCardId,
 	/** What the terminal or the invoice calls it. */
 	reference?: string,
 };
@@ -359,12 +563,20 @@ export type PrintedReceipt = {
 	net: Money,
 	/** The sum of the lines' tax. */
 	tax: Money,
+	/** What made it cheaper, in this order; what it took off is in the lines already. */
+	reductions?: Array<Reduction>,
+	/** What the cash part was rounded up by, or down if negative: a line of its own. */
+	rounding?: Money,
 	/** What was given. */
 	paid: Money,
 	/** What was given back in cash. */
 	change: Money,
 	/** How it was paid. */
 	payments: Array<ReceiptPayment>,
+	/** The points that the customer earned by it. */
+	pointsEarned?: number,
+	/** The age that somebody made sure of. */
+	ageChecked?: number,
 	/** What it is called elsewhere, such as an invoice number. */
 	reference?: string,
 	/** What the cashier noted. */
@@ -401,16 +613,20 @@ export type PrintedRefund = {
 	cashier: UserId,
 	/** To whom, if known. */
 	customer?: CustomerId,
+	/** The sale whose receipt was shown; none without a receipt. */
+	sale?: SaleId,
 	/** Whether the prices hold their tax. */
 	taxMode: TaxMode,
 	/** Its lines, in the order given. */
 	lines: Array<RefundReceiptLine>,
-	/** The sum of the lines, with tax: what was paid back. */
+	/** The sum of the lines, with tax: what was paid back, but for the rounding. */
 	gross: Money,
 	/** The sum of the lines, without tax. */
 	net: Money,
 	/** The sum of the lines' tax. */
 	tax: Money,
+	/** What the cash paid back was rounded up by, or down if negative. */
+	rounding?: Money,
 	/** How it was paid back. */
 	payments: Array<ReceiptPayment>,
 	/** Why. */
@@ -454,6 +670,10 @@ export type ProductOnHand = {
 	barcodes: Array<Gtin>,
 	/** Its limits. */
 	limit: Limit,
+	/** What one of it is made of, if it is a kit. */
+	components?: Array<KitComponent>,
+	/** The least age of who may have it, if it is restricted. */
+	minimumAge?: number,
 };
 
 /** A page of the products that were found. */
@@ -463,6 +683,30 @@ export type ProductPage = {
 	/** How many were found on all pages. */
 	total: number,
 };
+
+/** What a promotion offers, and to whom how often. */
+export type Promotion = {
+	/** What it is called, as printed on receipts. */
+	name: string,
+	/** What it takes off: of an amount, once a sale. */
+	discount: Discount,
+	/** The product it is for; without one it is for the whole sale. */
+	product?: ProductId,
+	/** The first business day on which it counts. */
+	from: BusinessDay,
+	/** The last business day on which it counts. */
+	until: BusinessDay,
+	/** In how many sales it counts, if that is limited. */
+	uses?: number,
+	/**
+	 * In how many sales of one customer it counts, if that is limited. Then the customer must be
+	 * known.
+	 */
+	usesPerCustomer?: number,
+};
+
+/** A promotion, in capital letters: `3FOR2`. */
+export type PromotionId = string;
 
 /** How much of a product, in thousandths: a piece is 1000, and so is a kilogram. */
 export type Quantity = number;
@@ -482,6 +726,8 @@ export type ReceiptLine = {
 	unitPrice: Money,
 	/** The price of one unit in the catalogue. */
 	listPrice: Money,
+	/** What was taken off `unit_price` times `quantity`. */
+	discount?: Money,
 	/** With tax. */
 	gross: Money,
 	/** Without tax. */
@@ -498,6 +744,8 @@ export type ReceiptPayment = {
 	tender: Tender,
 	/** What it covered. */
 	amount: Money,
+	/** The gift card, if it was one. */
+	card?: GiftCardId,
 	/** The cash that was given, if it was cash. */
 	given?: Money,
 	/** The change, if it was cash. */
@@ -512,11 +760,24 @@ export type ReceiveStock = {
 	lines: Array<DeliveryLine>,
 };
 
+/** What made a sale cheaper. */
+export type ReducedBy = { "discount": string | null } | { "promotion": PromotionId } | { "coupon": CouponId } | { "points": number };
+
+/** Something that made a sale cheaper. */
+export type Reduction = {
+	/** What it was. */
+	by: ReducedBy,
+	/** The lines it was taken off, from 1; none if it was the whole sale. */
+	lines: Array<number>,
+	/** By how much, altogether. */
+	amount: Money,
+};
+
 /** Takes goods back at the till without a receipt. The refund is called by the request's id. */
 export type Refund = {
 	/** What comes back, at most `MAX_LINES` lines. They keep their order. */
 	lines: Array<RefundLine>,
-	/** How it is paid back. */
+	/** How it is paid back: in cash, by card or with a voucher. */
 	tender: Tender,
 	/** Why; may be empty. */
 	reason: string,
@@ -563,8 +824,46 @@ export type RefundReceiptLine = {
 	restocked: boolean,
 };
 
+/**
+ * Takes back what a sale sold, with its receipt. The refund is called by the request's id.
+ *
+ * Each line is paid back at its share of what was paid for it, so that all of its parts come to
+ * exactly that. The money goes back to the payments of the sale, to each at most what it took, to
+ * cash last.
+ */
+export type RefundSale = {
+	/** The sale. */
+	sale: SaleId,
+	/** What comes back: at most `MAX_LINES` lines of the sale, each once. */
+	lines: Array<LineReturned>,
+	/** Why; may be empty. */
+	reason: string,
+	/** What it is called elsewhere, such as a credit note's number. */
+	reference?: string,
+};
+
+/** What can still be refunded of a sale. */
+export type Refundable = {
+	/** The sale. */
+	sale: SaleId,
+	/** Its lines, and what is left of each. */
+	lines: Array<RefundableLine>,
+};
+
+/** What can still be refunded of a line. */
+export type RefundableLine = {
+	/** Which line of the sale, from 1. */
+	line: number,
+	/** The product. */
+	product: ProductId,
+	/** How much was not refunded yet. */
+	quantity: Quantity,
+	/** What that comes to, with tax. */
+	gross: Money,
+};
+
 /** Which rule refused. */
-export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "not_permitted" | "discount_over_limit";
+export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "kit_changed" | "age_check_needed" | "price_changed" | "nothing_to_reduce" | "promotion_unknown" | "promotion_changed" | "promotion_not_running" | "promotion_used_up" | "coupon_unknown" | "coupon_spent" | "coupon_expired" | "coupon_taken" | "customer_needed" | "customer_unknown" | "not_enough_points" | "gift_card_unknown" | "gift_card_blocked" | "gift_card_too_low" | "gift_card_taken" | "credit_exceeded" | "not_owed" | "sale_unknown" | "refund_exceeds_sale" | "not_permitted" | "discount_over_limit";
 
 /** What a `Refusal` is about. */
 export type RefusalDetails = {
@@ -572,7 +871,10 @@ export type RefusalDetails = {
 	product?: ProductId,
 	/** The line in question, counted from 1. */
 	line?: number,
-	/** What is left: thousandths of the product, or minor units still to be paid. */
+	/**
+	 * What is left, by what the code is about: thousandths of a product, minor units of money,
+	 * points, uses, or years of age.
+	 */
 	left?: number,
 	/** What can be done. */
 	action?: NextAction,
@@ -611,6 +913,11 @@ export type SalesReport = {
 	rows: Array<SalesRow>,
 	/** What the rows add up to; but each receipt counts once. */
 	total: SalesRow,
+	/**
+	 * What rounding cash to coins brought in, or cost if negative: `gross - refunds` and this is
+	 * what was paid.
+	 */
+	rounding?: Money,
 };
 
 /** A row of a sales report, or its total. */
@@ -669,6 +976,22 @@ export type Search = {
 	category?: string,
 	/** The most to find, at most `MAX_FOUND` and so many unless told otherwise. */
 	limit?: number,
+};
+
+/** Restricts a product to who is old enough; without an age everybody may have it again. */
+export type SetAgeRule = {
+	/** The product. */
+	product: ProductId,
+	/** The least age in years: 1 to `MAX_AGE`. */
+	minimumAge?: number,
+};
+
+/** Sets what a customer may owe. */
+export type SetCreditLimit = {
+	/** The customer. */
+	customer: CustomerId,
+	/** The most that may be owed; 0 ends credit, and what is owed stays owed. */
+	limit: Money,
 };
 
 /** Sets a product's limits; one that is not given is lifted. */
@@ -740,12 +1063,38 @@ export type ShopSettings = {
 	cutOver: CutOver,
 	/** Whether prices hold their tax. Each sale records what held for it. */
 	taxMode: TaxMode,
+	/** What tax is rounded on; each line unless told otherwise. */
+	taxRounding?: TaxRounding,
+	/** The smallest coin, to which cash is rounded; 1 unless told otherwise. */
+	smallestCoin?: SmallestCoin,
+	/**
+	 * How many minutes after a price change the price as scanned is still charged; 0 unless told
+	 * otherwise.
+	 */
+	priceGraceMinutes?: number,
+	/** How customers earn points, if they do. */
+	loyalty?: Loyalty,
 };
+
+/** The smallest coin: what is paid in cash is a multiple of it. 1, 5 or 10 minor units. */
+export type SmallestCoin = 1 | 5 | 10;
 
 /** Someone of the staff who was added. */
 export type StaffMade = {
 	/** The new person's id. */
 	user: UserId,
+};
+
+/** What a customer owes and has. All is zero of one who never had any of it. */
+export type Standing = {
+	/** The points. Negative if a refund took back what was redeemed. */
+	points: number,
+	/** The customer. */
+	customer: CustomerId,
+	/** The most that may be owed. */
+	limit: Money,
+	/** What is owed. */
+	owed: Money,
 };
 
 /** What the lines of one tax rate on a receipt come to. */
@@ -763,8 +1112,11 @@ export type TaxAtRate = {
 /** Whether prices hold their tax or tax comes on top. */
 export type TaxMode = "included" | "excluded";
 
+/** What tax is rounded on. */
+export type TaxRounding = "line" | "receipt";
+
 /** How something is paid. */
-export type Tender = "cash" | "card";
+export type Tender = "cash" | "card" | "gift_card" | "account" | "voucher";
 
 /** Why a command or query was not done. In JSON: `{"code":…,"message":…,"details":{…}}`. */
 export type TillError = {
@@ -787,8 +1139,24 @@ export type TillState = {
 	shift: Shift | null,
 };
 
+/** Puts more money on a gift card. */
+export type TopUpGiftCard = {
+	/** The card. */
+	card: GiftCardId,
+	/** What is paid, in full and in cash or by card. */
+	paid: PaidIn,
+};
+
 /** Who works at the till: an opaque id, never a name. */
 export type UserId = string;
+
+/** Declares a coupon void, because it was lost or copied. */
+export type VoidCoupon = {
+	/** Its code. */
+	coupon: CouponId,
+	/** Why; may be empty. */
+	reason: string,
+};
 
 /** Where a till was when it was last left. At most one of the two is there. */
 export type WhereItWas = {
