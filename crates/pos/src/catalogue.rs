@@ -17,6 +17,7 @@ use crate::ids::ProductId;
 use crate::input;
 use crate::limits::Limit;
 use crate::money::{BasisPoints, Money};
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// The most products that can be added at once.
@@ -69,6 +70,7 @@ type Taken = (Vec<Option<u64>>, Vec<Holder>);
 
 impl Command for AddProduct {
     const NAME: &'static str = "add_product";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = TakenModel;
     type Answer = ();
 
@@ -87,6 +89,7 @@ impl Command for AddProduct {
 
 impl Command for AddProducts {
     const NAME: &'static str = "add_products";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = TakenModel;
     type Answer = ();
 
@@ -233,6 +236,7 @@ pub struct AssignBarcode {
 
 impl Command for AssignBarcode {
     const NAME: &'static str = "assign_barcode";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = DecisionProjection<Holder>;
     type Answer = ();
 
@@ -262,6 +266,7 @@ pub struct ReleaseBarcode {
 
 impl Command for ReleaseBarcode {
     const NAME: &'static str = "release_barcode";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = DecisionProjection<Holder>;
     type Answer = ();
 
@@ -296,6 +301,7 @@ pub struct ChangePrice {
 
 impl Command for ChangePrice {
     const NAME: &'static str = "change_price";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = NoHistory;
     type Answer = ();
 

@@ -19,6 +19,7 @@ use crate::input::{self, MAX_NOTE_CHARS, MAX_TEXT_CHARS};
 use crate::limits::{Bought, LimitState, bought_on, limit_of};
 use crate::money::{Amounts, Money, Quantity, TaxMode};
 use crate::payment::{self, Payment};
+use crate::permission::Permission;
 use crate::receipt::{Receipt, last_number_in};
 use crate::refusal::Refusal;
 use crate::shift::{OpenShiftState, shift_of};
@@ -78,6 +79,7 @@ type CheckoutState =
 
 impl Command for Checkout {
     const NAME: &'static str = "checkout";
+    const PERMISSION: Permission = Permission::Sell;
     type Model = CheckoutModel;
     type Answer = Receipt;
 

@@ -4,15 +4,22 @@
 //! holds `at` and `businessDay` (see [`When`]), which [`execute`](crate::execute) adds, so that no
 //! act can forget them. Names of people stand only in `private` objects.
 
+use std::collections::BTreeSet;
+
 use dcb::{Event, EventRef, Query, Tag};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::barcode::Gtin;
 use crate::calendar::When;
-use crate::ids::{CustomerId, ProductId, RefundId, SaleId, SeriesId, ShiftId, TillId, UserId};
+use crate::ids::{
+    CustomerId, ProductId, RefundId, SaleId, SeriesId, ShiftId, TillId, UserId, refused_tag,
+};
 use crate::money::{Amounts, BasisPoints, Money, Quantity, TaxMode};
-use crate::people::Role;
+use crate::permission::{Permission, Role};
+use crate::refusal::RefusalCode;
 use crate::settings::ShopSettings;
+use crate::staff::NameHash;
 
 macro_rules! shop_events {
     ($($(#[$doc:meta])* $name:ident,)+) => {
@@ -84,6 +91,14 @@ shop_events! {
     CustomerAdded,
     /// Someone joined the staff.
     StaffAdded,
+    /// Someone of the staff got another role.
+    StaffRoleSet,
+    /// Someone left the staff.
+    StaffRemoved,
+    /// A role got other rights.
+    RoleChanged,
+    /// A rule said no.
+    ActRefused,
     /// A product was delivered.
     StockReceived,
     /// There is more of a product than was thought.
@@ -129,7 +144,11 @@ impl ShopEvent {
             Self::BarcodeReleased(e) => vec![e.barcode.tag().clone(), e.product.tag().clone()],
             Self::LimitSet(e) => vec![e.product.tag().clone()],
             Self::CustomerAdded(e) => vec![e.customer.tag().clone()],
-            Self::StaffAdded(e) => vec![e.user.tag().clone()],
+            Self::StaffAdded(e) => staff_tags(&e.user, e.name_hash.as_ref()),
+            Self::StaffRoleSet(e) => vec![e.user.tag().clone()],
+            Self::StaffRemoved(e) => staff_tags(&e.user, e.name_hash.as_ref()),
+            Self::RoleChanged(e) => vec![e.role.tag()],
+            Self::ActRefused(e) => vec![refused_tag(e.request)],
             Self::StockReceived(e) => vec![e.product.tag().clone()],
             Self::StockAdjustedUp(e) => vec![e.product.tag().clone()],
             Self::StockAdjustedDown(e) => vec![e.product.tag().clone()],
@@ -158,6 +177,10 @@ impl ShopEvent {
             Self::PaymentRefunded(e) => vec![e.refund.tag().clone(), e.shift.tag().clone()],
         }
     }
+}
+
+fn staff_tags(user: &UserId, name: Option<&NameHash>) -> Vec<Tag> {
+    std::iter::once(user.tag().clone()).chain(name.and_then(NameHash::tag)).collect()
 }
 
 /// A shop's event as it stands in the store.
@@ -287,8 +310,63 @@ pub struct StaffAdded {
     pub user: UserId,
     /// What the person may do.
     pub role: Role,
+    /// The keyed hash of the name, by which no two are the same; the oldest events have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_hash: Option<NameHash>,
     /// What is personal.
     pub private: Person,
+}
+
+/// Someone of the staff got another role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StaffRoleSet {
+    /// Who.
+    pub user: UserId,
+    /// What they may do from now on.
+    pub role: Role,
+}
+
+/// Someone left the staff.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StaffRemoved {
+    /// Who.
+    pub user: UserId,
+    /// The keyed hash of the name that is free again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_hash: Option<NameHash>,
+}
+
+/// A role got other rights, in place of those it had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleChanged {
+    /// Which role.
+    pub role: Role,
+    /// All that it may do from now on.
+    pub permissions: BTreeSet<Permission>,
+    /// The largest discount it may give.
+    pub discount_limit: BasisPoints,
+}
+
+/// A rule said no. Nothing depends on it: it is there to be seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActRefused {
+    /// The request that was refused. It may be sent again, and then perhaps be done.
+    pub request: Uuid,
+    /// What was to be done: `checkout`.
+    pub command: String,
+    /// Where.
+    pub till: TillId,
+    /// Which rule refused.
+    pub code: RefusalCode,
+    /// What the cashier was told.
+    pub message: String,
+    /// The product in question, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<ProductId>,
 }
 
 /// A product was delivered.

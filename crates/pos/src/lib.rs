@@ -29,6 +29,7 @@
 //!             at: "2026-03-02T10:00:00Z".parse()?,
 //!             till: TillId::new("T1")?,
 //!             user: UserId::new("ann")?,
+//!             authority: Authority::owner(),
 //!             settings: settings.view().current(),
 //!             catalogue: catalogue.view(),
 //!         };
@@ -88,7 +89,7 @@
 //! # Where things are
 //!
 //! Each rule lives in one file with its state, its commands and its tests: settings, catalogue,
-//! limits, stock, shift, checkout, refund, people. Below them are the vocabulary (money, calendar,
+//! limits, stock, shift, checkout, refund, people, staff, permission. Below them are the vocabulary (money, calendar,
 //! ids, barcode, event) and the one way in (command). Views for reading ([`Catalogue`],
 //! [`StockOnHand`], [`OpenShifts`], [`Sales`], [`Settings`]) stand in the file of what they show.
 //!
@@ -112,12 +113,14 @@ mod limits;
 mod money;
 mod payment;
 mod people;
+mod permission;
 mod receipt;
 mod refund;
 mod refusal;
 mod sales;
 mod settings;
 mod shift;
+mod staff;
 mod stock;
 #[cfg(test)]
 mod testing;
@@ -129,7 +132,7 @@ pub use catalogue::{
     ReleaseBarcode,
 };
 pub use checkout::{Checkout, CheckoutLine};
-pub use command::{Command, Context, Done, Rejected, execute};
+pub use command::{Command, Context, Done, Rejected, execute, record_refusal};
 pub use event::{Recorded, ShopEvent, Tender};
 pub use ids::{
     CustomerId, InvalidId, MAX_ID_CHARS, MAX_TILL_CHARS, ProductId, ReceiptId, RefundId, SaleId,
@@ -139,11 +142,15 @@ pub use input::{MAX_LINES, MAX_NOTE_CHARS, MAX_TEXT_CHARS};
 pub use limits::{Limit, SetLimit};
 pub use money::{Amounts, BasisPoints, Currency, InvalidCurrency, Money, Quantity, TaxMode};
 pub use payment::{MAX_PAYMENTS, Payment};
-pub use people::{AddCustomer, AddStaff, CustomerMade, Role, StaffMade};
+pub use people::{AddCustomer, CustomerMade};
+pub use permission::{Authority, ChangeRole, Granted, Permission, Rights, Role};
 pub use receipt::{Receipt, ReceiptLine, ReceiptPayment, RefundReceipt, RefundReceiptLine};
 pub use refund::{Refund, RefundLine};
 pub use refusal::{Evidence, NextAction, Refusal, RefusalCode, RefusalDetails};
 pub use sales::{Sales, SalesBy, SalesReport, SalesRow};
 pub use settings::{ConfigureShop, Settings, ShopSettings};
 pub use shift::{CloseShift, OpenShift, OpenShifts, Shift, ShiftResult, ShiftStarted};
+pub use staff::{
+    AddStaff, NameHash, NameKey, RemoveStaff, SetStaffRole, Staff, StaffMade, StaffMember,
+};
 pub use stock::{AdjustStock, CountResult, CountStock, DeliveryLine, ReceiveStock, StockOnHand};

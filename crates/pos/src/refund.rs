@@ -12,6 +12,7 @@ use crate::event::{
 use crate::ids::{CustomerId, ProductId, RefundId, SeriesId};
 use crate::input::{self, MAX_TEXT_CHARS};
 use crate::money::{Amounts, Money, Quantity};
+use crate::permission::Permission;
 use crate::receipt::{RefundReceipt, last_number_in};
 use crate::refusal::Refusal;
 use crate::shift::{OpenShiftState, shift_of};
@@ -57,6 +58,7 @@ fn yes() -> bool {
 
 impl Command for Refund {
     const NAME: &'static str = "refund";
+    const PERMISSION: Permission = Permission::RefundWithoutReceipt;
     type Model = (DecisionProjection<OpenShiftState>, DecisionProjection<u64>);
     type Answer = RefundReceipt;
 

@@ -55,6 +55,62 @@ pub enum RefusalCode {
     CardOverpaid,
     /// A payment is zero, negative or absurdly large.
     PaymentOutOfBounds,
+    /// Who acts may not do this, and nobody who may has approved it.
+    NotPermitted,
+    /// More discount than who acts, or who approved it, may give.
+    DiscountOverLimit,
+    /// Nobody of the staff has this id.
+    StaffUnknown,
+    /// Someone of the staff has this name already.
+    NameTaken,
+    /// Someone's role was changed a moment ago, and this act didn't know of it.
+    RoleJustChanged,
+    /// Nobody is signed in at this till.
+    SignedOut,
+    /// The PIN is wrong, or the person has none.
+    PinWrong,
+    /// The PIN was wrong too often; nobody may try it for a while.
+    PinLocked,
+}
+
+impl RefusalCode {
+    /// Whether only what was sent is to blame: then there is nothing in it for who looks after the
+    /// shop.
+    pub fn is_of_input(self) -> bool {
+        match self {
+            Self::ShopNotConfigured
+            | Self::CurrencyFixed
+            | Self::RequestReused
+            | Self::InvalidInput
+            | Self::ProductUnknown
+            | Self::ProductExists
+            | Self::BarcodeTaken
+            | Self::BarcodeUnknown
+            | Self::TooManyLines
+            | Self::Empty
+            | Self::QuantityOutOfBounds
+            | Self::PriceOutOfBounds
+            | Self::AmountOverflow
+            | Self::HoldsNoStock
+            | Self::LimitChanged
+            | Self::ShiftOpen
+            | Self::NotEnoughPaid
+            | Self::CardOverpaid
+            | Self::PaymentOutOfBounds
+            | Self::StaffUnknown
+            | Self::NameTaken
+            | Self::RoleJustChanged
+            | Self::SignedOut
+            | Self::PinWrong
+            | Self::PinLocked => true,
+            Self::OutOfStock
+            | Self::LimitPerReceipt
+            | Self::LimitPerCustomerDay
+            | Self::ShiftClosed
+            | Self::NotPermitted
+            | Self::DiscountOverLimit => false,
+        }
+    }
 }
 
 /// What can be done about a refusal.
@@ -81,6 +137,12 @@ pub enum NextAction {
     TryAgain,
     /// Send it as a new request.
     UseNewRequest,
+    /// Let somebody approve it who may.
+    GetApproval,
+    /// Sign in at this till.
+    SignIn,
+    /// Wait until it may be tried again.
+    Wait,
 }
 
 /// A rule's no.
@@ -108,7 +170,8 @@ pub struct RefusalDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub line: Option<u32>,
-    /// What is left: thousandths of the product, or minor units still to be paid.
+    /// What is left: thousandths of the product, minor units still to be paid, basis points of
+    /// discount, tries, or seconds to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "number")]
     pub left: Option<i64>,
@@ -148,6 +211,12 @@ impl Refusal {
     /// Says how much is still to be paid.
     pub fn money_left(mut self, left: Money) -> Self {
         self.details.left = Some(left.minor());
+        self
+    }
+
+    /// Says how many tries or seconds, or basis points of discount, are left.
+    pub fn left(mut self, left: u32) -> Self {
+        self.details.left = Some(left.into());
         self
     }
 

@@ -10,6 +10,7 @@ use crate::command::{Command, Context};
 use crate::event::{Recorded, ShopConfigured, ShopEvent, of_types};
 use crate::input;
 use crate::money::{Currency, TaxMode};
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// What holds for the whole shop.
@@ -49,6 +50,7 @@ pub struct Configured {
 
 impl Command for ConfigureShop {
     const NAME: &'static str = "configure_shop";
+    const PERMISSION: Permission = Permission::ManageShop;
     type Model = DecisionProjection<Option<Configured>>;
     type Answer = ();
 

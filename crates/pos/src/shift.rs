@@ -15,6 +15,7 @@ use crate::event::{
 use crate::ids::{ShiftId, TillId};
 use crate::input;
 use crate::money::Money;
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// Opens a shift at the till. It is called by the request's id.
@@ -68,6 +69,7 @@ pub(crate) fn shift_of(till: &TillId) -> DecisionProjection<OpenShiftState> {
 
 impl Command for OpenShift {
     const NAME: &'static str = "open_shift";
+    const PERMISSION: Permission = Permission::RunShifts;
     type Model = DecisionProjection<OpenShiftState>;
     type Answer = ShiftStarted;
 
@@ -143,6 +145,7 @@ fn cash_moved_in(shift: &ShiftId) -> DecisionProjection<i128> {
 
 impl Command for CloseShift {
     const NAME: &'static str = "close_shift";
+    const PERMISSION: Permission = Permission::RunShifts;
     type Model = (DecisionProjection<OpenShiftState>, DecisionProjection<i128>);
     type Answer = ShiftResult;
 

@@ -4,11 +4,12 @@
 
 use pos::{
     AddCustomer, AddStaff, Command, ConfigureShop, Currency, CutOver, DeliveryLine, ProductId,
-    Quantity, ReceiveStock, RefusalCode, Role, SetLimit, ShopSettings, TaxMode, Zone,
+    Quantity, ReceiveStock, RefusalCode, Role, SetLimit, ShopSettings, TaxMode, UserId, Zone,
 };
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::credentials::Pin;
 use crate::decimal::scaled;
 use crate::table::Table;
 use crate::{ProductImport, Till, TillError};
@@ -34,11 +35,12 @@ const CUSTOMERS: [&str; 12] = [
     "Liam Byrne",
 ];
 
-const STAFF: [(&str, Role); 4] = [
-    ("Maya Thornton", Role::Manager),
-    ("Owen Price", Role::Supervisor),
-    ("Priya Nair", Role::Cashier),
-    ("Tom Ashby", Role::Cashier),
+/// Name, role and PIN, which the demo's sign-in shows to everybody.
+const STAFF: [(&str, Role, &str); 4] = [
+    ("Maya Thornton", Role::Manager, "1111"),
+    ("Owen Price", Role::Supervisor, "2222"),
+    ("Priya Nair", Role::Cashier, "3333"),
+    ("Tom Ashby", Role::Cashier, "4444"),
 ];
 
 /// What the demo added; all zero if it was there already.
@@ -78,11 +80,26 @@ pub fn demo(till: &Till) -> Result<DemoSummary, TillError> {
         let customer = AddCustomer { name: name.into() };
         summary.customers += u64::from(once(till, &format!("customer {name}"), &customer)?);
     }
-    for (name, role) in STAFF {
-        let person = AddStaff { name: name.into(), role };
+    let key = till.credentials().name_key()?;
+    for (name, role, _) in STAFF {
+        let person = AddStaff::new(name, role, &key);
         summary.staff += u64::from(once(till, &format!("staff {name}"), &person)?);
     }
+    set_pins(till)?;
     Ok(summary)
+}
+
+/// Gives the demo's staff PINs for everybody to see, but to nobody who has one.
+fn set_pins(till: &Till) -> Result<(), TillError> {
+    let have_one = till.credentials().who_has_one()?;
+    for (name, _, digits) in STAFF {
+        let user = UserId::from(step_id(&format!("staff {name}")));
+        let pin = Pin::new(digits).map_err(|error| TillError::bad_request(error.to_string()))?;
+        if !have_one.contains_key(&user) {
+            till.credentials().set(&user, &pin, true)?;
+        }
+    }
+    Ok(())
 }
 
 /// A shop in London that trades past midnight.
@@ -99,12 +116,15 @@ fn settings() -> ShopSettings {
 /// Lets a step of the demo happen, unless it did before; one that an older demo did otherwise
 /// stays as it is. Tells whether it happened now.
 fn once<C: Command>(till: &Till, step: &str, command: &C) -> Result<bool, TillError> {
-    let id = Uuid::new_v5(&NAMESPACE, step.as_bytes());
-    match till.execute(command, id) {
+    match till.execute(command, step_id(step)) {
         Ok(done) => Ok(!done.repeated),
         Err(error) if error.refusal() == Some(RefusalCode::RequestReused) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+fn step_id(step: &str) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, step.as_bytes())
 }
 
 /// What the table says about a product beyond the catalogue.

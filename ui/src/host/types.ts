@@ -2,6 +2,14 @@
 
 /** Every command and query of a till: what goes in and what comes out. */
 export interface Operations {
+	/** Who may sign in at this till. */
+	staff: { input: AboutStaff; output: Array<Colleague> };
+	/** Sign someone in at this till, by PIN. */
+	sign_in: { input: SignIn; output: Person };
+	/** Sign out whoever is at this till. */
+	sign_out: { input: SignOut; output: Kept };
+	/** Give someone of the staff a PIN. */
+	set_pin: { input: SetPin; output: Kept };
 	/** The shop's settings and categories, and who is at this till. */
 	shop: { input: AboutShop; output: Shop };
 	/** Products by words and category, page by page. */
@@ -23,44 +31,60 @@ export interface Operations {
 	/** Sales and refunds by day, hour, product, category, …. */
 	sales_report: { input: ReportSales; output: SalesReport };
 	/** Give the shop its settings, or other ones. */
-	configure_shop: { input: { requestId: string } & ConfigureShop; output: null };
+	configure_shop: { input: { requestId: string; approval?: Approval } & ConfigureShop; output: null };
 	/** Add a product to the catalogue. */
-	add_product: { input: { requestId: string } & AddProduct; output: null };
+	add_product: { input: { requestId: string; approval?: Approval } & AddProduct; output: null };
 	/** Add many products, all or none. */
-	add_products: { input: { requestId: string } & AddProducts; output: null };
+	add_products: { input: { requestId: string; approval?: Approval } & AddProducts; output: null };
 	/** Give a product another price. */
-	change_price: { input: { requestId: string } & ChangePrice; output: null };
+	change_price: { input: { requestId: string; approval?: Approval } & ChangePrice; output: null };
 	/** Give a product a further barcode. */
-	assign_barcode: { input: { requestId: string } & AssignBarcode; output: null };
+	assign_barcode: { input: { requestId: string; approval?: Approval } & AssignBarcode; output: null };
 	/** Take a barcode from its product. */
-	release_barcode: { input: { requestId: string } & ReleaseBarcode; output: null };
+	release_barcode: { input: { requestId: string; approval?: Approval } & ReleaseBarcode; output: null };
 	/** Limit what a receipt, or a customer on one day, may have. */
-	set_limit: { input: { requestId: string } & SetLimit; output: null };
+	set_limit: { input: { requestId: string; approval?: Approval } & SetLimit; output: null };
 	/** Add a customer. */
-	add_customer: { input: { requestId: string } & AddCustomer; output: CustomerMade };
+	add_customer: { input: { requestId: string; approval?: Approval } & AddCustomer; output: CustomerMade };
 	/** Add someone to the staff. */
-	add_staff: { input: { requestId: string } & AddStaff; output: StaffMade };
+	add_staff: { input: { requestId: string; approval?: Approval } & AddStaff; output: StaffMade };
+	/** Give someone of the staff another role. */
+	set_staff_role: { input: { requestId: string; approval?: Approval } & SetStaffRole; output: null };
+	/** Take someone off the staff. */
+	remove_staff: { input: { requestId: string; approval?: Approval } & RemoveStaff; output: null };
+	/** What each role may do. */
+	roles: { input: AboutRoles; output: Array<RoleRights> };
+	/** Say what a role may do. */
+	change_role: { input: { requestId: string; approval?: Approval } & ChangeRole; output: null };
+	/** The acts that rules refused, the newest first. */
+	refused_acts: { input: RefusedActs; output: Array<RefusedAct> };
 	/** Receive a delivery. */
-	receive_stock: { input: { requestId: string } & ReceiveStock; output: null };
+	receive_stock: { input: { requestId: string; approval?: Approval } & ReceiveStock; output: null };
 	/** Correct what is on hand, with a reason. */
-	adjust_stock: { input: { requestId: string } & AdjustStock; output: null };
+	adjust_stock: { input: { requestId: string; approval?: Approval } & AdjustStock; output: null };
 	/** Record what was counted of a product. */
-	count_stock: { input: { requestId: string } & CountStock; output: CountResult };
+	count_stock: { input: { requestId: string; approval?: Approval } & CountStock; output: CountResult };
 	/** Open this till's shift with the cash in the drawer. */
-	open_shift: { input: { requestId: string } & OpenShift; output: ShiftStarted };
+	open_shift: { input: { requestId: string; approval?: Approval } & OpenShift; output: ShiftStarted };
 	/** Close this till's shift with the cash that was counted. */
-	close_shift: { input: { requestId: string } & CloseShift; output: ShiftResult };
+	close_shift: { input: { requestId: string; approval?: Approval } & CloseShift; output: ShiftResult };
 	/** Sell a cart. */
-	checkout: { input: { requestId: string } & Checkout; output: PrintedReceipt };
+	checkout: { input: { requestId: string; approval?: Approval } & Checkout; output: PrintedReceipt };
 	/** Take goods back without a receipt. */
-	refund: { input: { requestId: string } & Refund; output: PrintedRefund };
+	refund: { input: { requestId: string; approval?: Approval } & Refund; output: PrintedRefund };
 }
+
+/** Asks what each role may do. */
+export type AboutRoles = Record<symbol, never>;
 
 /** Asks for the state of this till. */
 export type AboutShift = Record<symbol, never>;
 
 /** Asks what shop this is. */
 export type AboutShop = Record<symbol, never>;
+
+/** Asks who may sign in here. */
+export type AboutStaff = Record<symbol, never>;
 
 /** Adds a customer. */
 export type AddCustomer = {
@@ -94,7 +118,7 @@ export type AddProducts = {
 	products: Array<AddProduct>,
 };
 
-/** Adds someone to the staff. */
+/** Adds someone to the staff. Their name must be nobody else's. */
 export type AddStaff = {
 	/** The person's name. */
 	name: string,
@@ -114,6 +138,17 @@ export type AdjustStock = {
 
 /** A receipt of either kind. */
 export type AnyReceipt = { "kind": "sale" } & PrintedReceipt | { "kind": "refund" } & PrintedRefund;
+
+/**
+ * Someone's consent to what another does: who, and the PIN that shows it. It is looked at and put
+ * aside before anything is decided, so that no PIN gets into the log.
+ */
+export type Approval = {
+	/** Who approves. */
+	user: UserId,
+	/** Their PIN. */
+	pin: Pin,
+};
 
 /** Gives a product a further barcode. */
 export type AssignBarcode = {
@@ -164,6 +199,16 @@ export type ChangePrice = {
 	price: Money,
 };
 
+/** Says what a role may do from now on, in place of what it could. */
+export type ChangeRole = {
+	/** Which role. */
+	role: Role,
+	/** All that it may do. Managers keep the right to change the staff. */
+	permissions: Array<Permission>,
+	/** The largest discount it may give; at most 100 %. */
+	discountLimit: BasisPoints,
+};
+
 /** Sells a cart at the till. The sale is called by the request's id. */
 export type Checkout = {
 	/**
@@ -200,6 +245,20 @@ export type CloseShift = {
 	shift: ShiftId,
 	/** The cash in the drawer; 0 or more. */
 	countedCash: Money,
+};
+
+/** Someone who may sign in. */
+export type Colleague = {
+	/** Whether they have a PIN; without one they cannot sign in. */
+	hasPin: boolean,
+	/** The PIN, where everybody is to see it: in a demo shop. */
+	shownPin: string | null,
+	/** The opaque id. */
+	user: UserId,
+	/** What they are called. */
+	name: string,
+	/** What they are. */
+	role: Role,
 };
 
 /** Gives the shop its settings, or other ones. The currency cannot be changed. */
@@ -295,6 +354,9 @@ export type Found = {
  */
 export type Gtin = string;
 
+/** It is done. */
+export type Kept = Record<symbol, never>;
+
 /** The limits of a product. */
 export type Limit = {
 	/** The most that one receipt may have. */
@@ -311,7 +373,7 @@ export type Limit = {
 export type Money = number;
 
 /** What can be done about a refusal. */
-export type NextAction = "configure_shop" | "open_shift" | "close_shift" | "add_product" | "reduce_quantity" | "remove_line" | "take_payment" | "correct_input" | "try_again" | "use_new_request";
+export type NextAction = "configure_shop" | "open_shift" | "close_shift" | "add_product" | "reduce_quantity" | "remove_line" | "take_payment" | "correct_input" | "try_again" | "use_new_request" | "get_approval" | "sign_in" | "wait";
 
 /** Opens a shift at the till. It is called by the request's id. */
 export type OpenShift = {
@@ -328,6 +390,24 @@ export type Payment = {
 	/** What the terminal or the invoice calls it. */
 	reference?: string,
 };
+
+/** Something that not everyone may do. */
+export type Permission = "sell" | "run_shifts" | "drop_cash" | "move_cash" | "accept_variance" | "override_stock" | "override_price" | "refund_without_receipt" | "set_credit_limit" | "block_value" | "add_customers" | "receive_stock" | "correct_stock" | "manage_products" | "manage_staff" | "manage_shop" | "see_reports";
+
+/** Someone at a till: what they are called and may do. */
+export type Person = {
+	/** The opaque id. */
+	user: UserId,
+	/** What they are called. */
+	name: string,
+	/** What they are; the owner of the shop needs to be nothing. */
+	role: Role | null,
+	/** What they may do alone. */
+	rights: Rights,
+};
+
+/** A PIN as it was entered. It is shown nowhere and written nowhere. */
+export type Pin = string;
 
 /** The receipt of a sale, with what else is printed on it. */
 export type PrintedReceipt = {
@@ -564,7 +644,7 @@ export type RefundReceiptLine = {
 };
 
 /** Which rule refused. */
-export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds";
+export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "not_permitted" | "discount_over_limit" | "staff_unknown" | "name_taken" | "role_just_changed" | "signed_out" | "pin_wrong" | "pin_locked";
 
 /** What a `Refusal` is about. */
 export type RefusalDetails = {
@@ -572,7 +652,10 @@ export type RefusalDetails = {
 	product?: ProductId,
 	/** The line in question, counted from 1. */
 	line?: number,
-	/** What is left: thousandths of the product, or minor units still to be paid. */
+	/**
+	 * What is left: thousandths of the product, minor units still to be paid, basis points of
+	 * discount, tries, or seconds to wait.
+	 */
 	left?: number,
 	/** What can be done. */
 	action?: NextAction,
@@ -580,10 +663,44 @@ export type RefusalDetails = {
 	because: number[],
 };
 
+/** An act that a rule refused. */
+export type RefusedAct = {
+	/** Where it stands in the history. */
+	position: number,
+	/** When. */
+	at: string,
+	/** Where. */
+	till: TillId,
+	/** Who tried. */
+	user: string,
+	/** What they are called, if they are still on the staff. */
+	name: string | null,
+	/** What was to be done: `checkout`. */
+	command: string,
+	/** Which rule refused. */
+	code: RefusalCode,
+	/** What was told. */
+	message: string,
+	/** The product in question, if there was one. */
+	product: ProductId | null,
+};
+
+/** Asks which acts were refused, the newest first. */
+export type RefusedActs = {
+	/** How many, at most `MAX_REFUSED`; 50 unless told otherwise. */
+	limit?: number,
+};
+
 /** Takes a barcode from the product it belongs to, so that another can have it. */
 export type ReleaseBarcode = {
 	/** The code. */
 	barcode: Gtin,
+};
+
+/** Takes someone off the staff. Their name may be another's from then on. */
+export type RemoveStaff = {
+	/** Who. */
+	user: UserId,
 };
 
 /** Asks what was sold and refunded. */
@@ -596,8 +713,24 @@ export type ReportSales = {
 	to?: BusinessDay,
 };
 
-/** What someone of the staff may do. */
+/** What a role may do. */
+export type Rights = {
+	/** What it may do. */
+	permissions: Array<Permission>,
+	/** The largest discount it may give, on a line or a total. */
+	discountLimit: BasisPoints,
+};
+
+/** What someone of the staff is. */
 export type Role = "cashier" | "supervisor" | "manager";
+
+/** What a role may do. */
+export type RoleRights = {
+	/** The role. */
+	role: Role,
+	/** What it may do. */
+	rights: Rights,
+};
 
 /** A sale. */
 export type SaleId = string;
@@ -681,6 +814,27 @@ export type SetLimit = {
 	perCustomerDay?: Quantity,
 };
 
+/**
+ * Gives someone of the staff a PIN. One's own takes the one before; those of others are set by who
+ * may change the staff.
+ */
+export type SetPin = {
+	/** Who. */
+	user: UserId,
+	/** The PIN from now on. */
+	pin: Pin,
+	/** The PIN until now, of who changes their own. */
+	current?: Pin,
+};
+
+/** Gives someone of the staff another role. */
+export type SetStaffRole = {
+	/** Who. */
+	user: UserId,
+	/** What they may do from now on. */
+	role: Role,
+};
+
 /** A shift that is open. */
 export type Shift = {
 	/** The shift. */
@@ -720,8 +874,8 @@ export type Shop = {
 	settings: ShopSettings | null,
 	/** This till. */
 	till: TillId,
-	/** Who is at it. */
-	user: UserId,
+	/** Who is at it; `null` while nobody is signed in. */
+	person: Person | null,
 	/** How many products the catalogue has. */
 	products: number,
 	/** The categories that products are in, sorted. */
@@ -741,6 +895,17 @@ export type ShopSettings = {
 	/** Whether prices hold their tax. Each sale records what held for it. */
 	taxMode: TaxMode,
 };
+
+/** Signs someone in at this till, in place of whoever is there. */
+export type SignIn = {
+	/** Who. */
+	user: UserId,
+	/** Their PIN. */
+	pin: Pin,
+};
+
+/** Signs out whoever is at this till. */
+export type SignOut = Record<symbol, never>;
 
 /** Someone of the staff who was added. */
 export type StaffMade = {
