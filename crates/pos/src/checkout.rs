@@ -388,7 +388,15 @@ mod tests {
         let wanted = || cart(&[("A", 1)], &[(CASH, 120)]);
         let (shift, till) = (shift_at("T1"), till("T1"));
         let (counted, expected) = (Money::ZERO, Money::ZERO);
-        let closed = happened(ShiftClosed { shift, till, counted, expected });
+        let closed = happened(ShiftClosed {
+            shift,
+            till,
+            counted,
+            expected,
+            denominations: vec![],
+            z: None,
+            journal: None,
+        });
         let refusal = refused(shop_and([closed]), wanted());
         assert_eq!(refusal.code, RefusalCode::ShiftClosed);
         assert_eq!(refusal.details.action, Some(NextAction::OpenShift));
@@ -650,7 +658,7 @@ mod tests {
     #[test]
     fn a_sale_is_refused_if_its_shift_closes_meanwhile() {
         let store = stored(&shop());
-        let close = |till| CloseShift { shift: shift_at(till), counted_cash: Money::ZERO };
+        let close = |till| CloseShift::counted(shift_at(till), Money::ZERO);
         let wanted = || cart(&[("A", 1)], &[(CASH, 900)]);
         let elsewhere = || drop(at("T2", 2).act(&store, &close("T2")).unwrap());
         assert_eq!(conflicts_of(&store, wanted(), elsewhere), Ok(0));

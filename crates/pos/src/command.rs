@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::calendar::When;
 use crate::catalogue::Catalogue;
-use crate::event::{ActRefused, Recorded, ShopEvent};
+use crate::event::{ActRefused, JournalMark, Recorded, ShopEvent};
 use crate::ids::{TillId, UserId, refused_tag, request_tag};
 use crate::permission::{Authority, Permission};
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
@@ -71,6 +71,8 @@ pub struct Context<'a> {
     pub user: UserId,
     /// With what right.
     pub authority: Authority,
+    /// What the journal is just now, where the store can tell; see [`execute`], which looks.
+    pub journal: Option<JournalMark>,
     /// The shop's settings, as far as known; see [`Settings`](crate::Settings).
     pub settings: Option<&'a ShopSettings>,
     /// The shop's products, as far as known. Only what never changes is taken from here on trust;
@@ -164,7 +166,8 @@ pub fn execute<C: Command>(
             return Err(Stop::Repeated(first.clone()));
         }
         let authority = context.authority.confirmed(authority).map_err(Stop::Refused)?;
-        let context = &Context { authority, ..context.clone() };
+        let journal = journal_of(store).or_else(|| context.journal.clone());
+        let context = &Context { authority, journal, ..context.clone() };
         context.permit(C::PERMISSION).map_err(Stop::Refused)?;
         if let Some(refusal) = &refused {
             return Err(Stop::Refused(refusal.clone()));
@@ -229,6 +232,12 @@ pub fn record_refusal(
         Err(StoreError::ConditionFailed { .. }) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// What the journal is just now. That it cannot be told is no reason to refuse an act.
+fn journal_of(store: &(impl EventStore + ?Sized)) -> Option<JournalMark> {
+    let (position, hash) = store.commit_hash().ok().flatten()?;
+    Some(JournalMark { position, hash })
 }
 
 /// Why a decision ends without events.
@@ -437,6 +446,7 @@ mod tests {
             till: crate::testing::till("T1"),
             user: UserId::new("ann").unwrap(),
             authority: Authority::owner(),
+            journal: None,
             settings: Some(&settings),
             catalogue: &catalogue,
         };

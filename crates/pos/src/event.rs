@@ -4,11 +4,11 @@
 //! holds `at` and `businessDay` (see [`When`]), which [`execute`](crate::execute) adds, so that no
 //! act can forget them. Names of people stand only in `private` objects.
 
-use std::collections::BTreeSet;
+mod drawer;
+mod staff;
 
 use dcb::{Event, EventRef, Query, Tag};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::barcode::Gtin;
 use crate::calendar::When;
@@ -16,10 +16,12 @@ use crate::ids::{
     CustomerId, ProductId, RefundId, SaleId, SeriesId, ShiftId, TillId, UserId, refused_tag,
 };
 use crate::money::{Amounts, BasisPoints, Money, Quantity, TaxMode};
-use crate::permission::{Permission, Role};
-use crate::refusal::RefusalCode;
+use crate::permission::Role;
 use crate::settings::ShopSettings;
 use crate::staff::NameHash;
+
+pub use drawer::{CashMove, CashMoved, Denomination, JournalMark};
+pub use staff::{ActRefused, RoleChanged, StaffRemoved, StaffRoleSet};
 
 macro_rules! shop_events {
     ($($(#[$doc:meta])* $name:ident,)+) => {
@@ -111,6 +113,8 @@ shop_events! {
     ShiftOpened,
     /// A till's shift ended.
     ShiftClosed,
+    /// Cash went into a drawer or out of it.
+    CashMoved,
     /// A sale was made; its lines and payments follow in the same commit.
     SaleCompleted,
     /// A line of a sale.
@@ -155,6 +159,7 @@ impl ShopEvent {
             Self::StockCounted(e) => vec![e.product.tag().clone()],
             Self::ShiftOpened(e) => vec![e.till.tag().clone(), e.shift.tag().clone()],
             Self::ShiftClosed(e) => vec![e.till.tag().clone(), e.shift.tag().clone()],
+            Self::CashMoved(e) => vec![e.till.tag().clone(), e.shift.tag().clone()],
             Self::SaleCompleted(e) => [e.sale.tag(), e.series.tag(), e.shift.tag()]
                 .into_iter()
                 .chain([e.series.receipt(e.number).tag()])
@@ -317,58 +322,6 @@ pub struct StaffAdded {
     pub private: Person,
 }
 
-/// Someone of the staff got another role.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StaffRoleSet {
-    /// Who.
-    pub user: UserId,
-    /// What they may do from now on.
-    pub role: Role,
-}
-
-/// Someone left the staff.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StaffRemoved {
-    /// Who.
-    pub user: UserId,
-    /// The keyed hash of the name that is free again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name_hash: Option<NameHash>,
-}
-
-/// A role got other rights, in place of those it had.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RoleChanged {
-    /// Which role.
-    pub role: Role,
-    /// All that it may do from now on.
-    pub permissions: BTreeSet<Permission>,
-    /// The largest discount it may give.
-    pub discount_limit: BasisPoints,
-}
-
-/// A rule said no. Nothing depends on it: it is there to be seen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ActRefused {
-    /// The request that was refused. It may be sent again, and then perhaps be done.
-    pub request: Uuid,
-    /// What was to be done: `checkout`.
-    pub command: String,
-    /// Where.
-    pub till: TillId,
-    /// Which rule refused.
-    pub code: RefusalCode,
-    /// What the cashier was told.
-    pub message: String,
-    /// The product in question, if there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub product: Option<ProductId>,
-}
-
 /// A product was delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -443,6 +396,16 @@ pub struct ShiftClosed {
     pub counted: Money,
     /// The cash that should have been there.
     pub expected: Money,
+    /// The notes and coins that were found, if they were counted one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denominations: Vec<Denomination>,
+    /// The number of its Z report: 1 for a till's first, and never set back. The oldest events have
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub z: Option<u64>,
+    /// What the journal was then, where the store can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<JournalMark>,
 }
 
 /// A sale was made; its lines and payments follow in the same commit.

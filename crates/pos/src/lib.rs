@@ -30,6 +30,7 @@
 //!             till: TillId::new("T1")?,
 //!             user: UserId::new("ann")?,
 //!             authority: Authority::owner(),
+//!             journal: None,
 //!             settings: settings.view().current(),
 //!             catalogue: catalogue.view(),
 //!         };
@@ -39,13 +40,13 @@
 //!
 //! // A shop with two cartons of milk at 1.20, and an open till.
 //! let milk = ProductId::new("MILK")?;
-//! act!(ConfigureShop(ShopSettings {
-//!     name: "Corner shop".into(),
-//!     currency: Currency::new("GBP")?,
-//!     zone: Zone::new("Europe/London")?,
-//!     cut_over: CutOver::new("04:00")?,
-//!     tax_mode: TaxMode::Included,
-//! }))?;
+//! act!(ConfigureShop(ShopSettings::new(
+//!     "Corner shop",
+//!     Currency::new("GBP")?,
+//!     Zone::new("Europe/London")?,
+//!     CutOver::new("04:00")?,
+//!     TaxMode::Included,
+//! )))?;
 //! act!(AddProduct {
 //!     sku: milk.clone(),
 //!     name: "Milk".into(),
@@ -89,7 +90,7 @@
 //! # Where things are
 //!
 //! Each rule lives in one file with its state, its commands and its tests: settings, catalogue,
-//! limits, stock, shift, checkout, refund, people, staff, permission. Below them are the vocabulary (money, calendar,
+//! limits, stock, shift, drawer, checkout, refund, people, staff, permission. Below them are the vocabulary (money, calendar,
 //! ids, barcode, event) and the one way in (command). Views for reading ([`Catalogue`],
 //! [`StockOnHand`], [`OpenShifts`], [`Sales`], [`Settings`]) stand in the file of what they show.
 //!
@@ -106,6 +107,7 @@ mod calendar;
 mod catalogue;
 mod checkout;
 mod command;
+mod drawer;
 pub mod event;
 mod ids;
 mod input;
@@ -133,6 +135,7 @@ pub use catalogue::{
 };
 pub use checkout::{Checkout, CheckoutLine};
 pub use command::{Command, Context, Done, Rejected, execute, record_refusal};
+pub use drawer::{CashWay, DropCash, MoveCash, ShiftTotals, TenderTotal};
 pub use event::{Recorded, ShopEvent, Tender};
 pub use ids::{
     CustomerId, InvalidId, MAX_ID_CHARS, MAX_TILL_CHARS, ProductId, ReceiptId, RefundId, SaleId,
@@ -148,7 +151,7 @@ pub use receipt::{Receipt, ReceiptLine, ReceiptPayment, RefundReceipt, RefundRec
 pub use refund::{Refund, RefundLine};
 pub use refusal::{Evidence, NextAction, Refusal, RefusalCode, RefusalDetails};
 pub use sales::{Sales, SalesBy, SalesReport, SalesRow};
-pub use settings::{ConfigureShop, Settings, ShopSettings};
+pub use settings::{ConfigureShop, Settings, ShopSettings, TillSettings};
 pub use shift::{CloseShift, OpenShift, OpenShifts, Shift, ShiftResult, ShiftStarted};
 pub use staff::{
     AddStaff, NameHash, NameKey, RemoveStaff, SetStaffRole, Staff, StaffMade, StaffMember,

@@ -59,6 +59,10 @@ pub enum RefusalCode {
     NotPermitted,
     /// More discount than who acts, or who approved it, may give.
     DiscountOverLimit,
+    /// There is less cash in the drawer.
+    NotEnoughCash,
+    /// Something happened in the shift after its drawer was counted.
+    CountOutdated,
     /// Nobody of the staff has this id.
     StaffUnknown,
     /// Someone of the staff has this name already.
@@ -107,6 +111,8 @@ impl RefusalCode {
             | Self::LimitPerReceipt
             | Self::LimitPerCustomerDay
             | Self::ShiftClosed
+            | Self::NotEnoughCash
+            | Self::CountOutdated
             | Self::NotPermitted
             | Self::DiscountOverLimit => false,
         }
@@ -139,6 +145,8 @@ pub enum NextAction {
     UseNewRequest,
     /// Let somebody approve it who may.
     GetApproval,
+    /// Count the drawer again.
+    CountAgain,
     /// Sign in at this till.
     SignIn,
     /// Wait until it may be tried again.

@@ -9,7 +9,7 @@ use crate::calendar::{BusinessDay, CutOver, Zone};
 use crate::command::{Command, Context};
 use crate::event::{Recorded, ShopConfigured, ShopEvent, of_types};
 use crate::input;
-use crate::money::{Currency, TaxMode};
+use crate::money::{Currency, Money, TaxMode};
 use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
@@ -27,9 +27,60 @@ pub struct ShopSettings {
     pub cut_over: CutOver,
     /// Whether prices hold their tax. Each sale records what held for it.
     pub tax_mode: TaxMode,
+    /// What holds at each of its tills.
+    #[serde(default, skip_serializing_if = "TillSettings::is_default")]
+    #[ts(optional, as = "Option<TillSettings>")]
+    pub tills: TillSettings,
+}
+
+/// What holds at each till of a shop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TillSettings {
+    /// After how many seconds in which nobody touched it a till signs out who is there; 0 is never.
+    pub auto_lock_seconds: u32,
+    /// How far a count of the drawer may be off before it needs who may accept that; 0 or more.
+    pub variance_limit: Money,
+    /// How much cash a drawer may hold before some of it is to be dropped in the safe.
+    pub drawer_limit: Option<Money>,
+}
+
+impl TillSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        input::cash(self.variance_limit)?;
+        self.drawer_limit.map_or(Ok(()), input::cash)
+    }
+}
+
+impl Default for TillSettings {
+    fn default() -> Self {
+        Self { auto_lock_seconds: 300, variance_limit: Money::new(500), drawer_limit: None }
+    }
 }
 
 impl ShopSettings {
+    /// A shop with what every shop must say, and all else as it is unless told otherwise.
+    pub fn new(
+        name: &str,
+        currency: Currency,
+        zone: Zone,
+        cut_over: CutOver,
+        tax_mode: TaxMode,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            currency,
+            zone,
+            cut_over,
+            tax_mode,
+            tills: TillSettings::default(),
+        }
+    }
+
     /// The business day that an instant counts for.
     pub fn business_day(&self, at: DateTime<Utc>) -> BusinessDay {
         self.cut_over.business_day(at, self.zone)
@@ -56,6 +107,7 @@ impl Command for ConfigureShop {
 
     fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
         input::name("shop's name", &self.0.name)?;
+        self.0.tills.check()?;
         let query = of_types([ShopConfigured::TYPE]);
         Ok(DecisionProjection::new(None, query, |configured, event| {
             if let Some(ShopEvent::ShopConfigured(e)) = ShopEvent::decode(event) {

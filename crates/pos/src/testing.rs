@@ -37,13 +37,13 @@ pub(crate) fn units(units: i64) -> Quantity {
 }
 
 pub(crate) fn settings() -> ShopSettings {
-    ShopSettings {
-        name: "Corner shop".into(),
-        currency: Currency::new("GBP").unwrap(),
-        zone: Zone::new("Europe/London").unwrap(),
-        cut_over: CutOver::new("04:00").unwrap(),
-        tax_mode: TaxMode::Included,
-    }
+    ShopSettings::new(
+        "Corner shop",
+        Currency::new("GBP").unwrap(),
+        Zone::new("Europe/London").unwrap(),
+        CutOver::new("04:00").unwrap(),
+        TaxMode::Included,
+    )
 }
 
 /// An event of the past.
@@ -124,6 +124,7 @@ pub(crate) struct Actor {
     pub(crate) till: TillId,
     pub(crate) at: chrono::DateTime<chrono::Utc>,
     pub(crate) authority: Authority,
+    pub(crate) journal: Option<event::JournalMark>,
 }
 
 /// Someone at till `T1` or another, with a request id made of this number.
@@ -133,6 +134,7 @@ pub(crate) fn at(till_id: &str, request: u128) -> Actor {
         till: till(till_id),
         at: when().at,
         authority: Authority::owner(),
+        journal: None,
     }
 }
 
@@ -160,6 +162,7 @@ impl Actor {
             till: self.till.clone(),
             user: UserId::new("ann").unwrap(),
             authority: self.authority.clone(),
+            journal: self.journal.clone(),
             settings: settings.current(),
             catalogue,
         };

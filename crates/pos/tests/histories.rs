@@ -31,13 +31,13 @@ impl Shop {
             settings: Followed::default(),
             requests: 0,
         };
-        let settings = ShopSettings {
-            name: "Corner shop".into(),
-            currency: Currency::new("GBP").unwrap(),
-            zone: Zone::UTC,
-            cut_over: CutOver::MIDNIGHT,
+        let settings = ShopSettings::new(
+            "Corner shop",
+            Currency::new("GBP").unwrap(),
+            Zone::UTC,
+            CutOver::MIDNIGHT,
             tax_mode,
-        };
+        );
         shop.act("T1", &ConfigureShop(settings)).unwrap();
         let products = PRODUCTS.iter().map(|(id, price, rate)| AddProduct {
             sku: sku(id),
@@ -66,6 +66,7 @@ impl Shop {
             till: TillId::new(till).unwrap(),
             user: UserId::new("ann").unwrap(),
             authority: Authority::owner(),
+            journal: None,
             settings: self.settings.view().current(),
             catalogue: self.catalogue.view(),
         };
@@ -243,7 +244,7 @@ proptest! {
         let mut shifts = Followed::new(OpenShifts::default());
         let open: Vec<Shift> = shifts.catch_up(&shop.store).unwrap().iter().cloned().collect();
         for (Shift { shift, till, .. }, drawer) in open.into_iter().zip(pencil.drawer) {
-            let close = CloseShift { shift, counted_cash: Money::ZERO };
+            let close = CloseShift::counted(shift, Money::ZERO);
             let result = shop.act(till.as_str(), &close).unwrap();
             prop_assert_eq!(result.expected.minor(), drawer);
         }

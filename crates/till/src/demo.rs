@@ -3,8 +3,9 @@
 //! Where the products come from and what was changed about them stands in `demo/ATTRIBUTION.md`.
 
 use pos::{
-    AddCustomer, AddStaff, Command, ConfigureShop, Currency, CutOver, DeliveryLine, ProductId,
-    Quantity, ReceiveStock, RefusalCode, Role, SetLimit, ShopSettings, TaxMode, UserId, Zone,
+    AddCustomer, AddStaff, Command, ConfigureShop, Currency, CutOver, DeliveryLine, Money,
+    ProductId, Quantity, ReceiveStock, RefusalCode, Role, SetLimit, ShopSettings, TaxMode,
+    TillSettings, UserId, Zone,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -104,13 +105,15 @@ fn set_pins(till: &Till) -> Result<(), TillError> {
 
 /// A shop in London that trades past midnight.
 fn settings() -> ShopSettings {
-    ShopSettings {
-        name: "The Opossum Gift Shop".into(),
-        currency: Currency::new("GBP").expect("pounds sterling are a currency"),
-        zone: Zone::new("Europe/London").expect("London has a time zone"),
-        cut_over: CutOver::new("04:00").expect("four o'clock is a time of day"),
-        tax_mode: TaxMode::Included,
-    }
+    let settings = ShopSettings::new(
+        "The Opossum Gift Shop",
+        Currency::new("GBP").expect("pounds sterling are a currency"),
+        Zone::new("Europe/London").expect("London has a time zone"),
+        CutOver::new("04:00").expect("four o'clock is a time of day"),
+        TaxMode::Included,
+    );
+    let tills = TillSettings { drawer_limit: Some(Money::new(30_000)), ..settings.tills };
+    ShopSettings { tills, ..settings }
 }
 
 /// Lets a step of the demo happen, unless it did before; one that an older demo did otherwise

@@ -57,6 +57,7 @@ pub mod replay;
 pub mod retail;
 pub mod search;
 mod setup;
+pub mod shifts;
 pub mod staff;
 mod table;
 #[cfg(test)]

@@ -10,9 +10,10 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::carts::{CurrentCart, SaveCart};
-use crate::queries::{AboutShift, AboutShop, FindProduct, FindProducts, Query, ReportSales};
+use crate::queries::{AboutShop, FindProduct, FindProducts, Query, ReportSales};
 use crate::receipts::{FindReceipt, PrintedReceipt, PrintedRefund};
 use crate::search::{Scan, Search};
+use crate::shifts::{AboutShift, ReportX, ReportZ};
 use crate::staff::{
     AboutRoles, AboutStaff, AddStaff, Approval, RefusedActs, SetPin, SignIn, SignOut,
 };
@@ -54,6 +55,10 @@ pub const OPERATIONS: &[Operation] = &[
     command::<pos::CountStock>("Record what was counted of a product"),
     command::<pos::OpenShift>("Open this till's shift with the cash in the drawer"),
     command::<pos::CloseShift>("Close this till's shift with the cash that was counted"),
+    command::<pos::MoveCash>("Pay cash into this till's drawer, or out of it, for a reason"),
+    command::<pos::DropCash>("Take cash from this till's drawer to the safe"),
+    query::<ReportX>("What this till's open shift came to so far"),
+    query::<ReportZ>("What a closed shift of this till came to, to be printed"),
     command_of::<pos::Checkout, pos::Checkout, PrintedReceipt>("Sell a cart"),
     command_of::<pos::Refund, pos::Refund, PrintedRefund>("Take goods back without a receipt"),
 ];

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pos::{
-    BusinessDay, Gtin, Permission, Product, ProductId, Quantity, SalesBy, SalesReport, Shift,
+    BusinessDay, Gtin, Permission, Product, ProductId, Quantity, SalesBy, SalesReport,
     ShopSettings, StockOnHand, TillId,
 };
 use serde::de::DeserializeOwned;
@@ -195,30 +195,6 @@ impl Query for FindProduct {
             TillError::not_found(format!("no product has the SKU or barcode {:?}", self.code))
         })?;
         ProductOnHand::of(product, till)
-    }
-}
-
-/// Asks for the state of this till.
-#[derive(Clone, Debug, Default, Deserialize, TS)]
-#[serde(deny_unknown_fields)]
-pub struct AboutShift {}
-
-/// The state of a till.
-#[derive(Clone, Debug, Serialize, TS)]
-pub struct TillState {
-    /// The till.
-    pub till: TillId,
-    /// Its open shift; `null` if it has none.
-    pub shift: Option<Shift>,
-}
-
-impl Query for AboutShift {
-    const NAME: &'static str = "shift";
-    const ACCESS: Access = Access::SignedIn;
-    type Answer = TillState;
-
-    fn ask(&self, till: &Till) -> Result<TillState, TillError> {
-        Ok(TillState { till: till.id().clone(), shift: till.current_shift()? })
     }
 }
 

@@ -521,6 +521,14 @@ mod tests {
             ("count_stock", Some(Supervisor), json!({"product": "21071", "counted": 1})),
             ("open_shift", Some(Cashier), json!({"float": 0})),
             ("close_shift", Some(Cashier), json!({"shift": "none", "countedCash": 0})),
+            (
+                "move_cash",
+                Some(Supervisor),
+                json!({"shift": "none", "way": "in", "amount": 0, "reason": ""}),
+            ),
+            ("drop_cash", Some(Cashier), json!({"shift": "none", "amount": 0})),
+            ("x_report", Some(Supervisor), json!({})),
+            ("z_report", Some(Supervisor), json!({})),
             ("checkout", Some(Cashier), cart),
             ("refund", Some(Supervisor), json!({"lines": [], "tender": "cash", "reason": ""})),
         ]

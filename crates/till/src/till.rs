@@ -149,6 +149,7 @@ impl Till {
             till: self.id.clone(),
             user,
             authority,
+            journal: None,
             settings: settings.as_ref(),
             catalogue: &catalogue,
         };

@@ -68,6 +68,14 @@ export interface Operations {
 	open_shift: { input: { requestId: string; approval?: Approval } & OpenShift; output: ShiftStarted };
 	/** Close this till's shift with the cash that was counted. */
 	close_shift: { input: { requestId: string; approval?: Approval } & CloseShift; output: ShiftResult };
+	/** Pay cash into this till's drawer, or out of it, for a reason. */
+	move_cash: { input: { requestId: string; approval?: Approval } & MoveCash; output: null };
+	/** Take cash from this till's drawer to the safe. */
+	drop_cash: { input: { requestId: string; approval?: Approval } & DropCash; output: null };
+	/** What this till's open shift came to so far. */
+	x_report: { input: ReportX; output: XReport };
+	/** What a closed shift of this till came to, to be printed. */
+	z_report: { input: ReportZ; output: ZReport };
 	/** Sell a cart. */
 	checkout: { input: { requestId: string; approval?: Approval } & Checkout; output: PrintedReceipt };
 	/** Take goods back without a receipt. */
@@ -191,6 +199,9 @@ export type CartLine = {
 /** The cart is safe. */
 export type CartSaved = Record<symbol, never>;
 
+/** Into the drawer or out of it. */
+export type CashWay = "in" | "out";
+
 /** Gives a product another price. */
 export type ChangePrice = {
 	/** The product. */
@@ -245,6 +256,13 @@ export type CloseShift = {
 	shift: ShiftId,
 	/** The cash in the drawer; 0 or more. */
 	countedCash: Money,
+	/** The notes and coins it was counted by, if it was; they make up `countedCash`. */
+	denominations?: Array<Denomination>,
+	/**
+	 * The head of the history when the drawer was counted. What happened in the shift since makes
+	 * the count worthless; without it, it is taken to be of this moment.
+	 */
+	asOf?: number,
 };
 
 /** Someone who may sign in. */
@@ -310,6 +328,22 @@ export type DeliveryLine = {
 	cost?: Money,
 };
 
+/** How many notes or coins of one value there were. */
+export type Denomination = {
+	/** What one of them is worth; positive. */
+	value: Money,
+	/** How many there are. */
+	pieces: number,
+};
+
+/** Takes cash from the drawer of this till's open shift to the safe. */
+export type DropCash = {
+	/** The shift, so that it counts for no other. */
+	shift: ShiftId,
+	/** How much; positive. */
+	amount: Money,
+};
+
 /** What kind of error a `TillError` is: in JSON one word, of a rule or of a fault. */
 export type ErrorCode = RefusalCode | Fault;
 
@@ -354,6 +388,17 @@ export type Found = {
  */
 export type Gtin = string;
 
+/**
+ * What the journal was when something was written on paper: history up to this position has this
+ * hash, and would have another if anything in it were changed.
+ */
+export type JournalMark = {
+	/** The last position that the hash is about. */
+	position: number,
+	/** The hash of the commit that ends there, in hex; it covers every commit before. */
+	hash: string,
+};
+
 /** It is done. */
 export type Kept = Record<symbol, never>;
 
@@ -372,8 +417,20 @@ export type Limit = {
  */
 export type Money = number;
 
+/** Pays cash into the drawer of this till's open shift, or out of it, beside sales and refunds. */
+export type MoveCash = {
+	/** The shift, so that it counts for no other. */
+	shift: ShiftId,
+	/** Which way. */
+	way: CashWay,
+	/** How much; positive. */
+	amount: Money,
+	/** Why. */
+	reason: string,
+};
+
 /** What can be done about a refusal. */
-export type NextAction = "configure_shop" | "open_shift" | "close_shift" | "add_product" | "reduce_quantity" | "remove_line" | "take_payment" | "correct_input" | "try_again" | "use_new_request" | "get_approval" | "sign_in" | "wait";
+export type NextAction = "configure_shop" | "open_shift" | "close_shift" | "add_product" | "reduce_quantity" | "remove_line" | "take_payment" | "correct_input" | "try_again" | "use_new_request" | "get_approval" | "count_again" | "sign_in" | "wait";
 
 /** Opens a shift at the till. It is called by the request's id. */
 export type OpenShift = {
@@ -644,7 +701,7 @@ export type RefundReceiptLine = {
 };
 
 /** Which rule refused. */
-export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "not_permitted" | "discount_over_limit" | "staff_unknown" | "name_taken" | "role_just_changed" | "signed_out" | "pin_wrong" | "pin_locked";
+export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "not_permitted" | "discount_over_limit" | "not_enough_cash" | "count_outdated" | "staff_unknown" | "name_taken" | "role_just_changed" | "signed_out" | "pin_wrong" | "pin_locked";
 
 /** What a `Refusal` is about. */
 export type RefusalDetails = {
@@ -711,6 +768,15 @@ export type ReportSales = {
 	from?: BusinessDay,
 	/** The last business day that counts; without it, until now. */
 	to?: BusinessDay,
+};
+
+/** Asks what the open shift of this till came to so far. */
+export type ReportX = Record<symbol, never>;
+
+/** Asks for a Z report of this till. */
+export type ReportZ = {
+	/** Its number; the last one unless told otherwise. */
+	z?: number,
 };
 
 /** What a role may do. */
@@ -860,12 +926,40 @@ export type ShiftResult = {
 	counted: Money,
 	/** `counted - expected`: negative if cash is missing. */
 	variance: Money,
+	/** The number of the Z report; `null` for shifts closed before there were any. */
+	z: number | null,
+	/** What the journal was then, to be printed; `null` where the store cannot tell. */
+	journal: JournalMark | null,
 };
 
 /** A shift that was opened. */
 export type ShiftStarted = {
 	/** The new shift's id. */
 	shift: ShiftId,
+};
+
+/** What a shift came to, up to some moment. */
+export type ShiftTotals = {
+	/** How many sales there were. */
+	sales: number,
+	/** How many refunds. */
+	refunds: number,
+	/** What was sold, with tax. */
+	gross: Money,
+	/** What was refunded, with tax; positive. */
+	refunded: Money,
+	/** The tax on sales, less that on refunds. */
+	tax: Money,
+	/** What each tender took and paid back; those that were used. */
+	tenders: Array<TenderTotal>,
+	/** The cash that was paid in beside sales. */
+	paidIn: Money,
+	/** The cash that was paid out beside refunds; positive. */
+	paidOut: Money,
+	/** The cash that was taken to the safe; positive. */
+	dropped: Money,
+	/** The cash that came into the drawer less what went out: what is in it beside the float. */
+	cash: Money,
 };
 
 /** What shop this is, and who looks at it from where. */
@@ -894,6 +988,8 @@ export type ShopSettings = {
 	cutOver: CutOver,
 	/** Whether prices hold their tax. Each sale records what held for it. */
 	taxMode: TaxMode,
+	/** What holds at each of its tills. */
+	tills?: TillSettings,
 };
 
 /** Signs someone in at this till, in place of whoever is there. */
@@ -931,6 +1027,16 @@ export type TaxMode = "included" | "excluded";
 /** How something is paid. */
 export type Tender = "cash" | "card";
 
+/** What a tender took in a shift, and paid back. */
+export type TenderTotal = {
+	/** The tender. */
+	tender: Tender,
+	/** What was paid with it; of cash what was kept. */
+	taken: Money,
+	/** What was paid back to it; positive. */
+	refunded: Money,
+};
+
 /** Why a command or query was not done. In JSON: `{"code":…,"message":…,"details":{…}}`. */
 export type TillError = {
 	/** What kind of error it is. */
@@ -944,12 +1050,29 @@ export type TillError = {
 /** A till. */
 export type TillId = string;
 
+/** What holds at each till of a shop. */
+export type TillSettings = {
+	/** After how many seconds in which nobody touched it a till signs out who is there; 0 is never. */
+	autoLockSeconds: number,
+	/** How far a count of the drawer may be off before it needs who may accept that; 0 or more. */
+	varianceLimit: Money,
+	/** How much cash a drawer may hold before some of it is to be dropped in the safe. */
+	drawerLimit: Money | null,
+};
+
 /** The state of a till. */
 export type TillState = {
 	/** The till. */
 	till: TillId,
 	/** Its open shift; `null` if it has none. */
 	shift: Shift | null,
+	/** The head of the history: what a count of the drawer that begins now is as of. */
+	head: number,
+	/**
+	 * Whether there is more cash in the drawer than the shop wants there, so that some is to be
+	 * dropped in the safe. How much is not told: who counts the drawer counts it blind.
+	 */
+	dropDue: boolean,
 };
 
 /** Who works at the till: an opaque id, never a name. */
@@ -961,6 +1084,59 @@ export type WhereItWas = {
 	cart: Cart | null,
 	/** The receipt of the cart, if it was sold. */
 	finished: PrintedReceipt | null,
+};
+
+/** What an open shift came to so far. */
+export type XReport = {
+	/** When this was asked. */
+	at: string,
+	/** What it came to. */
+	totals: ShiftTotals,
+	/** The cash that should be in the drawer. */
+	expected: Money,
+	/** The shift. */
+	shift: ShiftId,
+	/** Its till. */
+	till: TillId,
+	/** When it was opened. */
+	openedAt: string,
+	/** The business day on which it was opened. */
+	businessDay: BusinessDay,
+	/** The cash that was in the drawer then. */
+	float: Money,
+};
+
+/** What a closed shift came to. It never changes. */
+export type ZReport = {
+	/** Its number at this till; `null` for shifts closed before there were any. */
+	z: number | null,
+	/** The till. */
+	till: TillId,
+	/** The shift. */
+	shift: ShiftId,
+	/** When it was opened. */
+	openedAt: string | null,
+	/** When it was closed. */
+	closedAt: string,
+	/** The business day on which it was closed. */
+	businessDay: BusinessDay,
+	/** The cash that was in the drawer when it was opened. */
+	float: Money,
+	/** What it came to. */
+	totals: ShiftTotals,
+	/** The cash that should have been in the drawer. */
+	expected: Money,
+	/** The cash that was found. */
+	counted: Money,
+	/** `counted - expected`. */
+	variance: Money,
+	/** The notes and coins that were found, if they were counted one by one. */
+	denominations: Array<Denomination>,
+	/**
+	 * What the journal was when it was closed, to be printed: any later change to what came before
+	 * shows against the paper. `null` where the store could not tell.
+	 */
+	journal: JournalMark | null,
 };
 
 /** A time zone by its IANA name, such as `Europe/London`. */
