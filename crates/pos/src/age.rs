@@ -9,6 +9,7 @@ use crate::command::{Command, Context, NoHistory, no_history};
 use crate::event::{AgeRuleSet, Recorded, ShopEvent};
 use crate::ids::ProductId;
 use crate::input;
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// The highest age that can be asked for.
@@ -28,6 +29,7 @@ pub struct SetAgeRule {
 
 impl Command for SetAgeRule {
     const NAME: &'static str = "set_age_rule";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = NoHistory;
     type Answer = ();
 

@@ -18,6 +18,7 @@ use crate::input;
 use crate::kits::KitComponent;
 use crate::limits::Limit;
 use crate::money::{BasisPoints, Money};
+use crate::permission::Permission;
 use crate::promotions::Promotion;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
@@ -71,6 +72,7 @@ type Taken = (Vec<Option<u64>>, Vec<Holder>);
 
 impl Command for AddProduct {
     const NAME: &'static str = "add_product";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = TakenModel;
     type Answer = ();
 
@@ -89,6 +91,7 @@ impl Command for AddProduct {
 
 impl Command for AddProducts {
     const NAME: &'static str = "add_products";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = TakenModel;
     type Answer = ();
 
@@ -235,6 +238,7 @@ pub struct AssignBarcode {
 
 impl Command for AssignBarcode {
     const NAME: &'static str = "assign_barcode";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = DecisionProjection<Holder>;
     type Answer = ();
 
@@ -264,6 +268,7 @@ pub struct ReleaseBarcode {
 
 impl Command for ReleaseBarcode {
     const NAME: &'static str = "release_barcode";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = DecisionProjection<Holder>;
     type Answer = ();
 

@@ -127,6 +127,7 @@ type CheckoutState = (OpenShiftState, u64, GoodsState, ReductionsState, Funds);
 
 impl Command for Checkout {
     const NAME: &'static str = "checkout";
+    const PERMISSION: Permission = Permission::Sell;
     type Model = CheckoutModel;
     type Answer = Receipt;
 

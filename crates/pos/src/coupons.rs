@@ -113,6 +113,7 @@ impl CouponState {
 
 impl Command for IssueCoupons {
     const NAME: &'static str = "issue_coupons";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = Vec<DecisionProjection<CouponState>>;
     type Answer = ();
 
@@ -155,6 +156,7 @@ impl Command for IssueCoupons {
 
 impl Command for VoidCoupon {
     const NAME: &'static str = "void_coupon";
+    const PERMISSION: Permission = Permission::BlockValue;
     type Model = DecisionProjection<CouponState>;
     type Answer = ();
 
@@ -168,7 +170,6 @@ impl Command for VoidCoupon {
         state: &CouponState,
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
-        context.permit(Permission::BlockValue)?;
         // One that has run out may still be voided: nobody relies on it any more.
         let today = state.issued.as_ref().and_then(|issued| issued.until);
         let today = today.unwrap_or(context.settings()?.business_day(context.at));

@@ -120,6 +120,7 @@ impl AccountState {
 
 impl Command for SetCreditLimit {
     const NAME: &'static str = "set_credit_limit";
+    const PERMISSION: Permission = Permission::SetCreditLimit;
     type Model = DecisionProjection<bool>;
     type Answer = ();
 
@@ -128,8 +129,7 @@ impl Command for SetCreditLimit {
         Ok(is_known(&self.customer))
     }
 
-    fn decide(&self, known: &bool, context: &Context<'_>) -> Result<Vec<ShopEvent>, Refusal> {
-        context.permit(Permission::SetCreditLimit)?;
+    fn decide(&self, known: &bool, _context: &Context<'_>) -> Result<Vec<ShopEvent>, Refusal> {
         if !known {
             let message = "There is no such customer. Add them first.";
             return Err(Refusal::new(RefusalCode::CustomerUnknown, message)
@@ -154,6 +154,7 @@ fn is_known(customer: &CustomerId) -> DecisionProjection<bool> {
 
 impl Command for PayAccount {
     const NAME: &'static str = "pay_account";
+    const PERMISSION: Permission = Permission::Sell;
     type Model = (DecisionProjection<OpenShiftState>, DecisionProjection<AccountState>);
     type Answer = ();
 
@@ -272,7 +273,7 @@ mod tests {
         assert_eq!(owed(&store, "7"), 40);
         at("T1", 4).act(&store, &on_account("7", "B", 1, 99)).unwrap();
         assert_eq!(owed(&store, "7"), 139);
-        let close = CloseShift { shift: shift_at("T1"), counted_cash: Money::new(5_200) };
+        let close = CloseShift::counted(shift_at("T1"), Money::new(5_200));
         assert_eq!(at("T1", 5).act(&store, &close).unwrap().answer.variance, Money::ZERO);
     }
 

@@ -5,11 +5,13 @@
 //! act can forget them. Names of people stand only in `private` objects.
 
 mod catalogue;
+mod drawer;
 mod offers;
 mod refund;
 mod sale;
 mod shift;
 mod shop;
+mod staff;
 mod stock;
 mod value;
 
@@ -21,6 +23,7 @@ use crate::calendar::When;
 pub use catalogue::{
     AgeRuleSet, BarcodeAssigned, BarcodeReleased, KitDefined, LimitSet, PriceChanged, ProductAdded,
 };
+pub use drawer::{CashMove, CashMoved, Denomination, JournalMark};
 pub use offers::{
     CouponIssued, CouponRedeemed, CouponVoided, PointsEarned, PointsRedeemed, PointsReturned,
     PointsReversed, PromotionApplied, PromotionDefined, PromotionReturned,
@@ -29,6 +32,7 @@ pub use refund::{PaymentRefunded, ProductReturned, RefundCompleted};
 pub use sale::{AgeChecked, DiscountGiven, PaymentTaken, ProductSold, SaleCompleted};
 pub use shift::{ShiftClosed, ShiftOpened};
 pub use shop::{CustomerAdded, Person, ShopConfigured, StaffAdded};
+pub use staff::{ActRefused, RoleChanged, StaffRemoved, StaffRoleSet};
 pub use stock::{
     StockAdjustedDown, StockAdjustedUp, StockCounted, StockOverridden, StockReceived,
     StockReturned, StockTaken,
@@ -142,6 +146,14 @@ shop_events! {
     CustomerAdded,
     /// Someone joined the staff.
     StaffAdded,
+    /// Someone of the staff got another role.
+    StaffRoleSet,
+    /// Someone left the staff.
+    StaffRemoved,
+    /// A role got other rights.
+    RoleChanged,
+    /// A rule said no.
+    ActRefused,
     /// A product was delivered.
     StockReceived,
     /// There is more of a product than was thought.
@@ -160,6 +172,8 @@ shop_events! {
     ShiftOpened,
     /// A till's shift ended.
     ShiftClosed,
+    /// Cash went into a drawer or out of it.
+    CashMoved,
     /// A sale was made; its lines and payments follow in the same commit.
     SaleCompleted,
     /// A line of a sale.

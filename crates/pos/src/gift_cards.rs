@@ -158,6 +158,7 @@ type CardState = (OpenShiftState, GiftCardState);
 
 impl Command for IssueGiftCard {
     const NAME: &'static str = "issue_gift_card";
+    const PERMISSION: Permission = Permission::Sell;
     type Model = CardModel;
     type Answer = ();
 
@@ -189,6 +190,7 @@ impl Command for IssueGiftCard {
 
 impl Command for TopUpGiftCard {
     const NAME: &'static str = "top_up_gift_card";
+    const PERMISSION: Permission = Permission::Sell;
     type Model = CardModel;
     type Answer = ();
 
@@ -218,6 +220,7 @@ impl Command for TopUpGiftCard {
 
 impl Command for BlockGiftCard {
     const NAME: &'static str = "block_gift_card";
+    const PERMISSION: Permission = Permission::BlockValue;
     type Model = DecisionProjection<GiftCardState>;
     type Answer = ();
 
@@ -230,9 +233,8 @@ impl Command for BlockGiftCard {
     fn decide(
         &self,
         state: &GiftCardState,
-        context: &Context<'_>,
+        _context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
-        context.permit(Permission::BlockValue)?;
         state.usable(&self.card)?;
         let Self { card, reason } = self.clone();
         Ok(vec![GiftCardBlocked { card, reason }.into()])
@@ -333,7 +335,7 @@ mod tests {
         let nothing = given(open_shop()).when(act(issue("G1", 0))).then_refused();
         assert_eq!(refusal(nothing).code, RefusalCode::PaymentOutOfBounds);
         let store = shop();
-        let close = CloseShift { shift: shift_at("T1"), counted_cash: Money::new(5_700) };
+        let close = CloseShift::counted(shift_at("T1"), Money::new(5_700));
         // Two gift cards were sold for cash, so the drawer has 7.00 more than its float.
         assert_eq!(at("T1", 1).act(&store, &close).unwrap().answer.variance, Money::ZERO);
         let refused = at("T1", 2).act(&store, &issue("G3", 100)).unwrap_err();

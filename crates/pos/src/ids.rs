@@ -139,6 +139,11 @@ pub fn request_tag(request_id: Uuid) -> Tag {
     always_valid(Tag::new("request", request_id.to_string()))
 }
 
+/// The tag of the refusal of a request.
+pub(crate) fn refused_tag(request_id: Uuid) -> Tag {
+    always_valid(Tag::new("refused", request_id.to_string()))
+}
+
 fn tag(kind: &'static str, most: usize, text: &str) -> Result<Tag, InvalidId> {
     let invalid = || InvalidId { kind, most, text: text.chars().take(most).collect() };
     if text.chars().count() > most {

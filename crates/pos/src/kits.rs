@@ -13,6 +13,7 @@ use crate::event::{KitDefined, Recorded, ShopEvent};
 use crate::ids::ProductId;
 use crate::input;
 use crate::money::Quantity;
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// The most components a kit may have.
@@ -41,6 +42,7 @@ pub struct DefineKit {
 
 impl Command for DefineKit {
     const NAME: &'static str = "define_kit";
+    const PERMISSION: Permission = Permission::ManageProducts;
     /// Nothing: whether a product holds stock never changes.
     type Model = NoHistory;
     type Answer = ();

@@ -29,6 +29,8 @@
 //!             at: "2026-03-02T10:00:00Z".parse()?,
 //!             till: TillId::new("T1")?,
 //!             user: UserId::new("ann")?,
+//!             authority: Authority::owner(),
+//!             journal: None,
 //!             settings: settings.view().current(),
 //!             catalogue: catalogue.view(),
 //!         };
@@ -82,10 +84,10 @@
 //! # Where things are
 //!
 //! Each rule lives in one file with its state, its commands and its tests: settings, catalogue,
-//! prices, limits, age, stock, kits, shift, people; discounts, promotions, coupons, loyalty; gift
-//! cards, credit. Checkout composes them, pricing says what a cart comes to, and refunds undo it.
-//! Below them are the vocabulary (money, calendar, ids, barcode, event) and the one way in
-//! (command). Views for reading ([`Catalogue`],
+//! prices, limits, age, stock, kits, shift, drawer, people, staff, permission; discounts,
+//! promotions, coupons, loyalty; gift cards, credit. Checkout composes them, pricing says what a
+//! cart comes to, and refunds undo it. Below them are the vocabulary (money, calendar, ids, barcode,
+//! event) and the one way in (command). Views for reading ([`Catalogue`],
 //! [`StockOnHand`], [`OpenShifts`], [`Sales`], [`Settings`]) stand in the file of what they show.
 //!
 //! # What is deliberately absent
@@ -105,6 +107,7 @@ mod command;
 mod coupons;
 mod credit;
 mod discounts;
+mod drawer;
 pub mod event;
 mod gift_cards;
 mod ids;
@@ -126,6 +129,7 @@ mod refusal;
 mod sales;
 mod settings;
 mod shift;
+mod staff;
 mod stock;
 #[cfg(test)]
 mod testing;
@@ -138,10 +142,11 @@ pub use catalogue::{
     ReleaseBarcode,
 };
 pub use checkout::{Checkout, CheckoutLine};
-pub use command::{Command, Context, Done, Rejected, execute};
+pub use command::{Command, Context, Done, Rejected, execute, record_refusal};
 pub use coupons::{IssueCoupons, VoidCoupon};
 pub use credit::{Account, PayAccount, SetCreditLimit};
 pub use discounts::{Discount, GivenDiscount};
+pub use drawer::{CashWay, DropCash, MoveCash, ShiftTotals, TenderTotal};
 pub use event::{Recorded, ShopEvent};
 pub use gift_cards::{BlockGiftCard, GiftCard, IssueGiftCard, TopUpGiftCard};
 pub use ids::{
@@ -157,8 +162,8 @@ pub use money::{
     TaxMode, TaxRounding,
 };
 pub use payment::{MAX_PAYMENTS, PaidIn, Payment, Tender};
-pub use people::{AddCustomer, AddStaff, CustomerMade, Role, StaffMade};
-pub use permission::{Granted, Permission};
+pub use people::{AddCustomer, CustomerMade};
+pub use permission::{Authority, ChangeRole, Granted, Permission, Rights, Role};
 pub use prices::ChangePrice;
 pub use promotions::{DefinePromotion, Promotion};
 pub use receipt::{
@@ -168,6 +173,9 @@ pub use refund::{Refund, RefundLine};
 pub use refund_sale::{LineReturned, RefundSale, Refundable, RefundableLine};
 pub use refusal::{Evidence, NextAction, Refusal, RefusalCode, RefusalDetails};
 pub use sales::{Sales, SalesBy, SalesReport, SalesRow};
-pub use settings::{ConfigureShop, Settings, ShopSettings};
+pub use settings::{ConfigureShop, Settings, ShopSettings, TillSettings};
 pub use shift::{CloseShift, OpenShift, OpenShifts, Shift, ShiftResult, ShiftStarted};
+pub use staff::{
+    AddStaff, NameHash, NameKey, RemoveStaff, SetStaffRole, Staff, StaffMade, StaffMember,
+};
 pub use stock::{AdjustStock, CountResult, CountStock, DeliveryLine, ReceiveStock, StockOnHand};

@@ -12,6 +12,7 @@ use crate::event::{LimitSet, ProductReturned, ProductSold, Recorded, ShopEvent};
 use crate::ids::{CustomerId, ProductId};
 use crate::input;
 use crate::money::Quantity;
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// The limits of a product.
@@ -46,6 +47,7 @@ pub struct SetLimit {
 
 impl Command for SetLimit {
     const NAME: &'static str = "set_limit";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = NoHistory;
     type Answer = ();
 

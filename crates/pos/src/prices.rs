@@ -12,6 +12,7 @@ use crate::event::{PriceChanged, Recorded, ShopEvent};
 use crate::ids::ProductId;
 use crate::input;
 use crate::money::Money;
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// Gives a product another price.
@@ -26,6 +27,7 @@ pub struct ChangePrice {
 
 impl Command for ChangePrice {
     const NAME: &'static str = "change_price";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = DecisionProjection<PriceState>;
     type Answer = ();
 

@@ -10,6 +10,7 @@ use crate::discounts::Discount;
 use crate::event::{PromotionApplied, PromotionDefined, PromotionReturned, Recorded, ShopEvent};
 use crate::ids::{CustomerId, ProductId, PromotionId};
 use crate::input;
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// What a promotion offers, and to whom how often.
@@ -58,6 +59,7 @@ pub struct DefinePromotion {
 
 impl Command for DefinePromotion {
     const NAME: &'static str = "define_promotion";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = NoHistory;
     type Answer = ();
 

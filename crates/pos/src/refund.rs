@@ -61,6 +61,7 @@ fn yes() -> bool {
 
 impl Command for Refund {
     const NAME: &'static str = "refund";
+    const PERMISSION: Permission = Permission::RefundWithoutReceipt;
     type Model = (DecisionProjection<OpenShiftState>, DecisionProjection<u64>);
     type Answer = RefundReceipt;
 
@@ -86,7 +87,6 @@ impl Command for Refund {
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
         let shift = shift.open()?;
-        context.permit(Permission::RefundWithoutReceipt)?;
         let settings = context.settings()?;
         let refund = RefundId::from(context.request_id);
         let returned = self.returned(&refund, context)?;

@@ -21,6 +21,7 @@ use crate::ids::{ProductId, PromotionId, RefundId, SaleId, SeriesId, ShiftId};
 use crate::input::{self, MAX_TEXT_CHARS};
 use crate::money::{Amounts, Money, Quantity};
 use crate::payment::Tender;
+use crate::permission::Permission;
 use crate::receipt::{RefundReceipt, last_number_in};
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 use crate::shift::{OpenShiftState, shift_of};
@@ -220,6 +221,7 @@ fn index_of(number: u32) -> usize {
 
 impl Command for RefundSale {
     const NAME: &'static str = "refund_sale";
+    const PERMISSION: Permission = Permission::Sell;
     type Model = (
         DecisionProjection<OpenShiftState>,
         DecisionProjection<u64>,

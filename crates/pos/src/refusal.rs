@@ -106,6 +106,87 @@ pub enum RefusalCode {
     NotPermitted,
     /// More discount than who acts, or who approved it, may give.
     DiscountOverLimit,
+    /// There is less cash in the drawer.
+    NotEnoughCash,
+    /// Something happened in the shift after its drawer was counted.
+    CountOutdated,
+    /// Nobody of the staff has this id.
+    StaffUnknown,
+    /// Someone of the staff has this name already.
+    NameTaken,
+    /// Someone's role was changed a moment ago, and this act didn't know of it.
+    RoleJustChanged,
+    /// Nobody is signed in at this till.
+    SignedOut,
+    /// The PIN is wrong, or the person has none.
+    PinWrong,
+    /// The PIN was wrong too often; nobody may try it for a while.
+    PinLocked,
+}
+
+impl RefusalCode {
+    /// Whether only what was sent is to blame: then there is nothing in it for who looks after the
+    /// shop.
+    pub fn is_of_input(self) -> bool {
+        match self {
+            Self::ShopNotConfigured
+            | Self::CurrencyFixed
+            | Self::RequestReused
+            | Self::InvalidInput
+            | Self::ProductUnknown
+            | Self::ProductExists
+            | Self::BarcodeTaken
+            | Self::BarcodeUnknown
+            | Self::TooManyLines
+            | Self::Empty
+            | Self::QuantityOutOfBounds
+            | Self::PriceOutOfBounds
+            | Self::AmountOverflow
+            | Self::HoldsNoStock
+            | Self::LimitChanged
+            | Self::ShiftOpen
+            | Self::NotEnoughPaid
+            | Self::CardOverpaid
+            | Self::PaymentOutOfBounds
+            | Self::StaffUnknown
+            | Self::NameTaken
+            | Self::RoleJustChanged
+            | Self::SignedOut
+            | Self::PinWrong
+            | Self::KitChanged
+            | Self::AgeCheckNeeded
+            | Self::PriceChanged
+            | Self::NothingToReduce
+            | Self::PromotionUnknown
+            | Self::PromotionChanged
+            | Self::PromotionNotRunning
+            | Self::CouponUnknown
+            | Self::CouponTaken
+            | Self::CustomerNeeded
+            | Self::CustomerUnknown
+            | Self::GiftCardUnknown
+            | Self::GiftCardTooLow
+            | Self::GiftCardTaken
+            | Self::NotOwed
+            | Self::SaleUnknown
+            | Self::PinLocked => true,
+            Self::OutOfStock
+            | Self::LimitPerReceipt
+            | Self::LimitPerCustomerDay
+            | Self::ShiftClosed
+            | Self::NotEnoughCash
+            | Self::CountOutdated
+            | Self::NotPermitted
+            | Self::PromotionUsedUp
+            | Self::CouponSpent
+            | Self::CouponExpired
+            | Self::NotEnoughPoints
+            | Self::GiftCardBlocked
+            | Self::CreditExceeded
+            | Self::RefundExceedsSale
+            | Self::DiscountOverLimit => false,
+        }
+    }
 }
 
 /// What can be done about a refusal.
@@ -148,6 +229,12 @@ pub enum NextAction {
     ChooseCustomer,
     /// Let somebody approve it who may.
     GetApproval,
+    /// Count the drawer again.
+    CountAgain,
+    /// Sign in at this till.
+    SignIn,
+    /// Wait until it may be tried again.
+    Wait,
 }
 
 /// A rule's no.
@@ -176,7 +263,7 @@ pub struct RefusalDetails {
     #[ts(optional)]
     pub line: Option<u32>,
     /// What is left, by what the code is about: thousandths of a product, minor units of money,
-    /// points, uses, or years of age.
+    /// basis points of discount, points, uses, tries, seconds to wait, or years of age.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "number")]
     pub left: Option<i64>,
@@ -219,7 +306,7 @@ impl Refusal {
         self
     }
 
-    /// Says how much is left of something else: points, years, uses.
+    /// Says how much is left of something else: points, uses, tries, seconds, years.
     pub fn left(mut self, left: impl Into<i64>) -> Self {
         self.details.left = Some(left.into());
         self

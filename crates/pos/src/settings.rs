@@ -10,7 +10,8 @@ use crate::command::{Command, Context};
 use crate::event::{Recorded, ShopConfigured, ShopEvent, of_types};
 use crate::input;
 use crate::loyalty::Loyalty;
-use crate::money::{Currency, SmallestCoin, TaxMode, TaxRounding};
+use crate::money::{Currency, Money, SmallestCoin, TaxMode, TaxRounding};
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// What holds for the whole shop.
@@ -44,10 +45,43 @@ pub struct ShopSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub loyalty: Option<Loyalty>,
+    /// What holds at each of its tills.
+    #[serde(default, skip_serializing_if = "TillSettings::is_default")]
+    #[ts(optional, as = "Option<TillSettings>")]
+    pub tills: TillSettings,
 }
 
 fn is_zero(minutes: &u32) -> bool {
     *minutes == 0
+}
+
+/// What holds at each till of a shop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TillSettings {
+    /// After how many seconds in which nobody touched it a till signs out who is there; 0 is never.
+    pub auto_lock_seconds: u32,
+    /// How far a count of the drawer may be off before it needs who may accept that; 0 or more.
+    pub variance_limit: Money,
+    /// How much cash a drawer may hold before some of it is to be dropped in the safe.
+    pub drawer_limit: Option<Money>,
+}
+
+impl TillSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        input::cash(self.variance_limit)?;
+        self.drawer_limit.map_or(Ok(()), input::cash)
+    }
+}
+
+impl Default for TillSettings {
+    fn default() -> Self {
+        Self { auto_lock_seconds: 300, variance_limit: Money::new(500), drawer_limit: None }
+    }
 }
 
 impl ShopSettings {
@@ -69,6 +103,7 @@ impl ShopSettings {
             smallest_coin: SmallestCoin::default(),
             price_grace_minutes: 0,
             loyalty: None,
+            tills: TillSettings::default(),
         }
     }
 
@@ -92,12 +127,14 @@ pub struct Configured {
 
 impl Command for ConfigureShop {
     const NAME: &'static str = "configure_shop";
+    const PERMISSION: Permission = Permission::ManageShop;
     type Model = DecisionProjection<Option<Configured>>;
     type Answer = ();
 
     fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
         input::name("shop's name", &self.0.name)?;
         self.0.loyalty.as_ref().map_or(Ok(()), Loyalty::check)?;
+        self.0.tills.check()?;
         let query = of_types([ShopConfigured::TYPE]);
         Ok(DecisionProjection::new(None, query, |configured, event| {
             if let Some(ShopEvent::ShopConfigured(e)) = ShopEvent::decode(event) {

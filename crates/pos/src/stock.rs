@@ -15,6 +15,7 @@ use crate::event::{
 use crate::ids::ProductId;
 use crate::input;
 use crate::money::{Money, Quantity};
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// How an event moves stock: of which product, and by how much. The one place that knows.
@@ -109,6 +110,7 @@ pub struct DeliveryLine {
 
 impl Command for ReceiveStock {
     const NAME: &'static str = "receive_stock";
+    const PERMISSION: Permission = Permission::ReceiveStock;
     type Model = NoHistory;
     type Answer = ();
 
@@ -154,6 +156,7 @@ pub struct AdjustStock {
 
 impl Command for AdjustStock {
     const NAME: &'static str = "adjust_stock";
+    const PERMISSION: Permission = Permission::CorrectStock;
     /// What is on hand, if that can forbid it.
     type Model = Vec<DecisionProjection<Stock>>;
     type Answer = ();
@@ -222,6 +225,7 @@ pub struct CountResult {
 
 impl Command for CountStock {
     const NAME: &'static str = "count_stock";
+    const PERMISSION: Permission = Permission::CorrectStock;
     type Model = DecisionProjection<Stock>;
     type Answer = CountResult;
 

@@ -6,7 +6,9 @@ use dcb::{DecisionModel, Event, EventStore, MemoryStore, Projection};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::event::{LimitSet, ProductAdded, ShiftOpened, ShopConfigured, StockReceived};
+use crate::event::{
+    LimitSet, Person, ProductAdded, ShiftOpened, ShopConfigured, StaffAdded, StockReceived,
+};
 use crate::*;
 
 pub(crate) fn when() -> When {
@@ -51,6 +53,13 @@ pub(crate) fn happened(event: impl Into<ShopEvent>) -> Event {
 
 pub(crate) fn configured() -> Event {
     happened(ShopConfigured { settings: settings() })
+}
+
+/// Someone who joined the staff, of the same name as id.
+pub(crate) fn hired(id: &str, role: Role) -> Event {
+    let user = UserId::new(id).unwrap();
+    let private = Person { name: id.to_owned() };
+    happened(StaffAdded { user, role, name_hash: None, private })
 }
 
 /// A product of that name at this price, 20 % of tax included.
@@ -114,11 +123,19 @@ pub(crate) struct Actor {
     pub(crate) request_id: Uuid,
     pub(crate) till: TillId,
     pub(crate) at: chrono::DateTime<chrono::Utc>,
+    pub(crate) authority: Authority,
+    pub(crate) journal: Option<event::JournalMark>,
 }
 
 /// Someone at till `T1` or another, with a request id made of this number.
 pub(crate) fn at(till_id: &str, request: u128) -> Actor {
-    Actor { request_id: Uuid::from_u128(request), till: till(till_id), at: when().at }
+    Actor {
+        request_id: Uuid::from_u128(request),
+        till: till(till_id),
+        at: when().at,
+        authority: Authority::owner(),
+        journal: None,
+    }
 }
 
 impl Actor {
@@ -144,6 +161,8 @@ impl Actor {
             at: self.at,
             till: self.till.clone(),
             user: UserId::new("ann").unwrap(),
+            authority: self.authority.clone(),
+            journal: self.journal.clone(),
             settings: settings.current(),
             catalogue,
         };
@@ -230,6 +249,7 @@ impl<C: Serialize, F> Serialize for Interrupted<C, F> {
 
 impl<C: Command, F: FnOnce()> Command for Interrupted<C, F> {
     const NAME: &'static str = C::NAME;
+    const PERMISSION: Permission = C::PERMISSION;
     type Model = C::Model;
     type Answer = C::Answer;
 

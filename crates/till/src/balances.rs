@@ -7,6 +7,7 @@ use pos::{
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::operations::Access;
 use crate::queries::Query;
 use crate::{Till, TillError};
 
@@ -20,6 +21,7 @@ pub struct FindRefundable {
 
 impl Query for FindRefundable {
     const NAME: &'static str = "refundable";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = Refundable;
 
     fn ask(&self, till: &Till) -> Result<Refundable, TillError> {
@@ -38,6 +40,7 @@ pub struct FindGiftCard {
 
 impl Query for FindGiftCard {
     const NAME: &'static str = "gift_card";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = GiftCard;
 
     fn ask(&self, till: &Till) -> Result<GiftCard, TillError> {
@@ -68,6 +71,7 @@ pub struct Standing {
 
 impl Query for FindAccount {
     const NAME: &'static str = "account";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = Standing;
 
     fn ask(&self, till: &Till) -> Result<Standing, TillError> {
@@ -100,6 +104,7 @@ pub struct NamedPromotion {
 
 impl Query for ListPromotions {
     const NAME: &'static str = "promotions";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = Vec<NamedPromotion>;
 
     fn ask(&self, till: &Till) -> Result<Vec<NamedPromotion>, TillError> {

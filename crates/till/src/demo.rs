@@ -7,11 +7,12 @@ mod rules;
 use pos::{
     AddCustomer, AddStaff, Command, ConfigureShop, Currency, CustomerId, CutOver, DeliveryLine,
     Loyalty, Money, ProductId, Quantity, ReceiveStock, RefusalCode, Role, SetLimit, ShopSettings,
-    TaxMode, Zone,
+    TaxMode, TillSettings, UserId, Zone,
 };
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::credentials::Pin;
 use crate::decimal::scaled;
 use crate::table::Table;
 use crate::{ProductImport, Till, TillError};
@@ -37,11 +38,12 @@ const CUSTOMERS: [&str; 12] = [
     "Liam Byrne",
 ];
 
-const STAFF: [(&str, Role); 4] = [
-    ("Maya Thornton", Role::Manager),
-    ("Owen Price", Role::Supervisor),
-    ("Priya Nair", Role::Cashier),
-    ("Tom Ashby", Role::Cashier),
+/// Name, role and PIN, which the demo's sign-in shows to everybody.
+const STAFF: [(&str, Role, &str); 4] = [
+    ("Maya Thornton", Role::Manager, "1111"),
+    ("Owen Price", Role::Supervisor, "2222"),
+    ("Priya Nair", Role::Cashier, "3333"),
+    ("Tom Ashby", Role::Cashier, "4444"),
 ];
 
 /// What the demo added; all zero if it was there already.
@@ -83,32 +85,49 @@ pub fn demo(till: &Till) -> Result<DemoSummary, TillError> {
         let customer = AddCustomer { name: name.into() };
         summary.customers += u64::from(once(till, &format!("customer {name}"), &customer)?);
     }
-    for (name, role) in STAFF {
-        let person = AddStaff { name: name.into(), role };
+    let key = till.credentials().name_key()?;
+    for (name, role, _) in STAFF {
+        let person = AddStaff::new(name, role, &key);
         summary.staff += u64::from(once(till, &format!("staff {name}"), &person)?);
     }
+    set_pins(till)?;
     let [first, ..] = CUSTOMERS;
-    summary.rules = rules::make(till, &CustomerId::from(request_of(&format!("customer {first}"))))?;
+    summary.rules = rules::make(till, &CustomerId::from(step_id(&format!("customer {first}"))))?;
     Ok(summary)
+}
+
+/// Gives the demo's staff PINs for everybody to see, but to nobody who has one.
+fn set_pins(till: &Till) -> Result<(), TillError> {
+    let have_one = till.credentials().who_has_one()?;
+    for (name, _, digits) in STAFF {
+        let user = UserId::from(step_id(&format!("staff {name}")));
+        let pin = Pin::new(digits).map_err(|error| TillError::bad_request(error.to_string()))?;
+        if !have_one.contains_key(&user) {
+            till.credentials().set(&user, &pin, true)?;
+        }
+    }
+    Ok(())
 }
 
 /// A shop in London that trades past midnight. A customer earns a point worth a penny with each
 /// pound, and a price is honoured for ten minutes after it changed.
 fn settings() -> ShopSettings {
-    let pounds = Currency::new("GBP").expect("pounds sterling are a currency");
-    let london = Zone::new("Europe/London").expect("London has a time zone");
-    let four = CutOver::new("04:00").expect("four o'clock is a time of day");
-    ShopSettings {
-        price_grace_minutes: 10,
-        loyalty: Some(Loyalty { spend_per_point: Money::new(100), point_value: Money::new(1) }),
-        ..ShopSettings::new("The Opossum Gift Shop", pounds, london, four, TaxMode::Included)
-    }
+    let settings = ShopSettings::new(
+        "The Opossum Gift Shop",
+        Currency::new("GBP").expect("pounds sterling are a currency"),
+        Zone::new("Europe/London").expect("London has a time zone"),
+        CutOver::new("04:00").expect("four o'clock is a time of day"),
+        TaxMode::Included,
+    );
+    let tills = TillSettings { drawer_limit: Some(Money::new(30_000)), ..settings.tills };
+    let loyalty = Loyalty { spend_per_point: Money::new(100), point_value: Money::new(1) };
+    ShopSettings { tills, price_grace_minutes: 10, loyalty: Some(loyalty), ..settings }
 }
 
 /// Lets a step of the demo happen, unless it did before; one that an older demo did otherwise
 /// stays as it is. Tells whether it happened now.
 fn once<C: Command>(till: &Till, step: &str, command: &C) -> Result<bool, TillError> {
-    match till.execute(command, request_of(step)) {
+    match till.execute(command, step_id(step)) {
         Ok(done) => Ok(!done.repeated),
         Err(error) if error.refusal() == Some(RefusalCode::RequestReused) => Ok(false),
         Err(error) => Err(error),
@@ -116,7 +135,7 @@ fn once<C: Command>(till: &Till, step: &str, command: &C) -> Result<bool, TillEr
 }
 
 /// The request of a step.
-fn request_of(step: &str) -> Uuid {
+fn step_id(step: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, step.as_bytes())
 }
 

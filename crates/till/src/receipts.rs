@@ -11,7 +11,7 @@ use pos::{
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::operations::FromAnswer;
+use crate::operations::{Access, FromAnswer};
 use crate::queries::Query;
 use crate::{Till, TillError};
 
@@ -146,6 +146,7 @@ impl FromAnswer<RefundReceipt> for PrintedRefund {
 
 impl Query for FindReceipt {
     const NAME: &'static str = "receipt";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = AnyReceipt;
 
     fn ask(&self, till: &Till) -> Result<AnyReceipt, TillError> {

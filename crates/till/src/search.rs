@@ -8,6 +8,7 @@ use pos::{Gtin, InvalidBarcode, Product, ProductId, ShopEvent, event};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::operations::Access;
 use crate::queries::{ProductOnHand, Query};
 use crate::{Till, TillError};
 
@@ -72,6 +73,7 @@ pub enum Scanned {
 
 impl Query for Search {
     const NAME: &'static str = "search";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = Found;
 
     fn ask(&self, till: &Till) -> Result<Found, TillError> {
@@ -91,6 +93,7 @@ impl Query for Search {
 
 impl Query for Scan {
     const NAME: &'static str = "scan";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = Scanned;
 
     fn ask(&self, till: &Till) -> Result<Scanned, TillError> {

@@ -2,6 +2,14 @@
 
 /** Every command and query of a till: what goes in and what comes out. */
 export interface Operations {
+	/** Who may sign in at this till. */
+	staff: { input: AboutStaff; output: Array<Colleague> };
+	/** Sign someone in at this till, by PIN. */
+	sign_in: { input: SignIn; output: Person };
+	/** Sign out whoever is at this till. */
+	sign_out: { input: SignOut; output: Kept };
+	/** Give someone of the staff a PIN. */
+	set_pin: { input: SetPin; output: Kept };
 	/** The shop's settings and categories, and who is at this till. */
 	shop: { input: AboutShop; output: Shop };
 	/** Products by words and category, page by page. */
@@ -31,66 +39,90 @@ export interface Operations {
 	/** Sales and refunds by day, hour, product, category, …. */
 	sales_report: { input: ReportSales; output: SalesReport };
 	/** Give the shop its settings, or other ones. */
-	configure_shop: { input: { requestId: string } & ConfigureShop; output: null };
+	configure_shop: { input: { requestId: string; approval?: Approval } & ConfigureShop; output: null };
 	/** Add a product to the catalogue. */
-	add_product: { input: { requestId: string } & AddProduct; output: null };
+	add_product: { input: { requestId: string; approval?: Approval } & AddProduct; output: null };
 	/** Add many products, all or none. */
-	add_products: { input: { requestId: string } & AddProducts; output: null };
+	add_products: { input: { requestId: string; approval?: Approval } & AddProducts; output: null };
 	/** Give a product another price. */
-	change_price: { input: { requestId: string } & ChangePrice; output: null };
+	change_price: { input: { requestId: string; approval?: Approval } & ChangePrice; output: null };
 	/** Give a product a further barcode. */
-	assign_barcode: { input: { requestId: string } & AssignBarcode; output: null };
+	assign_barcode: { input: { requestId: string; approval?: Approval } & AssignBarcode; output: null };
 	/** Take a barcode from its product. */
-	release_barcode: { input: { requestId: string } & ReleaseBarcode; output: null };
+	release_barcode: { input: { requestId: string; approval?: Approval } & ReleaseBarcode; output: null };
 	/** Limit what a receipt, or a customer on one day, may have. */
-	set_limit: { input: { requestId: string } & SetLimit; output: null };
+	set_limit: { input: { requestId: string; approval?: Approval } & SetLimit; output: null };
 	/** Put a product together of others. */
-	define_kit: { input: { requestId: string } & DefineKit; output: null };
+	define_kit: { input: { requestId: string; approval?: Approval } & DefineKit; output: null };
 	/** Restrict a product to who is old enough. */
-	set_age_rule: { input: { requestId: string } & SetAgeRule; output: null };
+	set_age_rule: { input: { requestId: string; approval?: Approval } & SetAgeRule; output: null };
 	/** Define a promotion, or define it anew. */
-	define_promotion: { input: { requestId: string } & DefinePromotion; output: null };
+	define_promotion: { input: { requestId: string; approval?: Approval } & DefinePromotion; output: null };
 	/** Hand out coupons, all or none. */
-	issue_coupons: { input: { requestId: string } & IssueCoupons; output: null };
+	issue_coupons: { input: { requestId: string; approval?: Approval } & IssueCoupons; output: null };
 	/** Declare a coupon void. */
-	void_coupon: { input: { requestId: string } & VoidCoupon; output: null };
+	void_coupon: { input: { requestId: string; approval?: Approval } & VoidCoupon; output: null };
 	/** Add a customer. */
-	add_customer: { input: { requestId: string } & AddCustomer; output: CustomerMade };
+	add_customer: { input: { requestId: string; approval?: Approval } & AddCustomer; output: CustomerMade };
 	/** Set what a customer may owe. */
-	set_credit_limit: { input: { requestId: string } & SetCreditLimit; output: null };
+	set_credit_limit: { input: { requestId: string; approval?: Approval } & SetCreditLimit; output: null };
 	/** Add someone to the staff. */
-	add_staff: { input: { requestId: string } & AddStaff; output: StaffMade };
+	add_staff: { input: { requestId: string; approval?: Approval } & AddStaff; output: StaffMade };
+	/** Give someone of the staff another role. */
+	set_staff_role: { input: { requestId: string; approval?: Approval } & SetStaffRole; output: null };
+	/** Take someone off the staff. */
+	remove_staff: { input: { requestId: string; approval?: Approval } & RemoveStaff; output: null };
+	/** What each role may do. */
+	roles: { input: AboutRoles; output: Array<RoleRights> };
+	/** Say what a role may do. */
+	change_role: { input: { requestId: string; approval?: Approval } & ChangeRole; output: null };
+	/** The acts that rules refused, the newest first. */
+	refused_acts: { input: RefusedActs; output: Array<RefusedAct> };
 	/** Receive a delivery. */
-	receive_stock: { input: { requestId: string } & ReceiveStock; output: null };
+	receive_stock: { input: { requestId: string; approval?: Approval } & ReceiveStock; output: null };
 	/** Correct what is on hand, with a reason. */
-	adjust_stock: { input: { requestId: string } & AdjustStock; output: null };
+	adjust_stock: { input: { requestId: string; approval?: Approval } & AdjustStock; output: null };
 	/** Record what was counted of a product. */
-	count_stock: { input: { requestId: string } & CountStock; output: CountResult };
+	count_stock: { input: { requestId: string; approval?: Approval } & CountStock; output: CountResult };
 	/** Open this till's shift with the cash in the drawer. */
-	open_shift: { input: { requestId: string } & OpenShift; output: ShiftStarted };
+	open_shift: { input: { requestId: string; approval?: Approval } & OpenShift; output: ShiftStarted };
 	/** Close this till's shift with the cash that was counted. */
-	close_shift: { input: { requestId: string } & CloseShift; output: ShiftResult };
+	close_shift: { input: { requestId: string; approval?: Approval } & CloseShift; output: ShiftResult };
+	/** Pay cash into this till's drawer, or out of it, for a reason. */
+	move_cash: { input: { requestId: string; approval?: Approval } & MoveCash; output: null };
+	/** Take cash from this till's drawer to the safe. */
+	drop_cash: { input: { requestId: string; approval?: Approval } & DropCash; output: null };
+	/** What this till's open shift came to so far. */
+	x_report: { input: ReportX; output: XReport };
+	/** What a closed shift of this till came to, to be printed. */
+	z_report: { input: ReportZ; output: ZReport };
 	/** Sell a cart. */
-	checkout: { input: { requestId: string } & Checkout; output: PrintedReceipt };
+	checkout: { input: { requestId: string; approval?: Approval } & Checkout; output: PrintedReceipt };
 	/** Take goods back with their receipt. */
-	refund_sale: { input: { requestId: string } & RefundSale; output: PrintedRefund };
+	refund_sale: { input: { requestId: string; approval?: Approval } & RefundSale; output: PrintedRefund };
 	/** Take goods back without a receipt. */
-	refund: { input: { requestId: string } & Refund; output: PrintedRefund };
+	refund: { input: { requestId: string; approval?: Approval } & Refund; output: PrintedRefund };
 	/** Take money for what a customer owes. */
-	pay_account: { input: { requestId: string } & PayAccount; output: null };
+	pay_account: { input: { requestId: string; approval?: Approval } & PayAccount; output: null };
 	/** Sell a gift card. */
-	issue_gift_card: { input: { requestId: string } & IssueGiftCard; output: null };
+	issue_gift_card: { input: { requestId: string; approval?: Approval } & IssueGiftCard; output: null };
 	/** Put more money on a gift card. */
-	top_up_gift_card: { input: { requestId: string } & TopUpGiftCard; output: null };
+	top_up_gift_card: { input: { requestId: string; approval?: Approval } & TopUpGiftCard; output: null };
 	/** Block a gift card. */
-	block_gift_card: { input: { requestId: string } & BlockGiftCard; output: null };
+	block_gift_card: { input: { requestId: string; approval?: Approval } & BlockGiftCard; output: null };
 }
+
+/** Asks what each role may do. */
+export type AboutRoles = Record<symbol, never>;
 
 /** Asks for the state of this till. */
 export type AboutShift = Record<symbol, never>;
 
 /** Asks what shop this is. */
 export type AboutShop = Record<symbol, never>;
+
+/** Asks who may sign in here. */
+export type AboutStaff = Record<symbol, never>;
 
 /** Adds a customer. */
 export type AddCustomer = {
@@ -124,7 +156,7 @@ export type AddProducts = {
 	products: Array<AddProduct>,
 };
 
-/** Adds someone to the staff. */
+/** Adds someone to the staff. Their name must be nobody else's. */
 export type AddStaff = {
 	/** The person's name. */
 	name: string,
@@ -144,6 +176,17 @@ export type AdjustStock = {
 
 /** A receipt of either kind. */
 export type AnyReceipt = { "kind": "sale" } & PrintedReceipt | { "kind": "refund" } & PrintedRefund;
+
+/**
+ * Someone's consent to what another does: who, and the PIN that shows it. It is looked at and put
+ * aside before anything is decided, so that no PIN gets into the log.
+ */
+export type Approval = {
+	/** Who approves. */
+	user: UserId,
+	/** Their PIN. */
+	pin: Pin,
+};
 
 /** Gives a product a further barcode. */
 export type AssignBarcode = {
@@ -194,12 +237,25 @@ export type CartLine = {
 /** The cart is safe. */
 export type CartSaved = Record<symbol, never>;
 
+/** Into the drawer or out of it. */
+export type CashWay = "in" | "out";
+
 /** Gives a product another price. */
 export type ChangePrice = {
 	/** The product. */
 	product: ProductId,
 	/** The price of one unit from now on. */
 	price: Money,
+};
+
+/** Says what a role may do from now on, in place of what it could. */
+export type ChangeRole = {
+	/** Which role. */
+	role: Role,
+	/** All that it may do. Managers keep the right to change the staff. */
+	permissions: Array<Permission>,
+	/** The largest discount it may give; at most 100 %. */
+	discountLimit: BasisPoints,
 };
 
 /** Sells a cart at the till. The sale is called by the request's id. */
@@ -257,6 +313,27 @@ export type CloseShift = {
 	shift: ShiftId,
 	/** The cash in the drawer; 0 or more. */
 	countedCash: Money,
+	/** The notes and coins it was counted by, if it was; they make up `countedCash`. */
+	denominations?: Array<Denomination>,
+	/**
+	 * The head of the history when the drawer was counted. What happened in the shift since makes
+	 * the count worthless; without it, it is taken to be of this moment.
+	 */
+	asOf?: number,
+};
+
+/** Someone who may sign in. */
+export type Colleague = {
+	/** Whether they have a PIN; without one they cannot sign in. */
+	hasPin: boolean,
+	/** The PIN, where everybody is to see it: in a demo shop. */
+	shownPin: string | null,
+	/** The opaque id. */
+	user: UserId,
+	/** What they are called. */
+	name: string,
+	/** What they are. */
+	role: Role,
 };
 
 /** Gives the shop its settings, or other ones. The currency cannot be changed. */
@@ -330,8 +407,24 @@ export type DeliveryLine = {
 	cost?: Money,
 };
 
+/** How many notes or coins of one value there were. */
+export type Denomination = {
+	/** What one of them is worth; positive. */
+	value: Money,
+	/** How many there are. */
+	pieces: number,
+};
+
 /** What is taken off. */
 export type Discount = { "percent": BasisPoints } | { "amount": Money };
+
+/** Takes cash from the drawer of this till's open shift to the safe. */
+export type DropCash = {
+	/** The shift, so that it counts for no other. */
+	shift: ShiftId,
+	/** How much; positive. */
+	amount: Money,
+};
 
 /** What kind of error a `TillError` is: in JSON one word, of a rule or of a fault. */
 export type ErrorCode = RefusalCode | Fault;
@@ -436,6 +529,20 @@ export type IssueGiftCard = {
 	paid: PaidIn,
 };
 
+/**
+ * What the journal was when something was written on paper: history up to this position has this
+ * hash, and would have another if anything in it were changed.
+ */
+export type JournalMark = {
+	/** The last position that the hash is about. */
+	position: number,
+	/** The hash of the commit that ends there, in hex; it covers every commit before. */
+	hash: string,
+};
+
+/** It is done. */
+export type Kept = Record<symbol, never>;
+
 /** A part of a kit. */
 export type KitComponent = {
 	/** The product; it holds stock. */
@@ -486,6 +593,18 @@ export type Loyalty = {
  */
 export type Money = number;
 
+/** Pays cash into the drawer of this till's open shift, or out of it, beside sales and refunds. */
+export type MoveCash = {
+	/** The shift, so that it counts for no other. */
+	shift: ShiftId,
+	/** Which way. */
+	way: CashWay,
+	/** How much; positive. */
+	amount: Money,
+	/** Why. */
+	reason: string,
+};
+
 /** A promotion by its id. */
 export type NamedPromotion = {
 	/** What it is called by. */
@@ -495,7 +614,7 @@ export type NamedPromotion = {
 };
 
 /** What can be done about a refusal. */
-export type NextAction = "configure_shop" | "open_shift" | "close_shift" | "add_product" | "reduce_quantity" | "remove_line" | "take_payment" | "correct_input" | "try_again" | "use_new_request" | "check_age" | "confirm_price" | "reduce_discount" | "remove_promotion" | "remove_coupon" | "reduce_points" | "choose_customer" | "get_approval";
+export type NextAction = "configure_shop" | "open_shift" | "close_shift" | "add_product" | "reduce_quantity" | "remove_line" | "take_payment" | "correct_input" | "try_again" | "use_new_request" | "check_age" | "confirm_price" | "reduce_discount" | "remove_promotion" | "remove_coupon" | "reduce_points" | "choose_customer" | "get_approval" | "count_again" | "sign_in" | "wait";
 
 /** Opens a shift at the till. It is called by the request's id. */
 export type OpenShift = {
@@ -532,6 +651,24 @@ export type Payment = {
 	/** What the terminal or the invoice calls it. */
 	reference?: string,
 };
+
+/** Something that not everyone may do. */
+export type Permission = "sell" | "run_shifts" | "drop_cash" | "move_cash" | "accept_variance" | "override_stock" | "override_price" | "refund_without_receipt" | "set_credit_limit" | "block_value" | "add_customers" | "receive_stock" | "correct_stock" | "manage_products" | "manage_staff" | "manage_shop" | "see_reports";
+
+/** Someone at a till: what they are called and may do. */
+export type Person = {
+	/** The opaque id. */
+	user: UserId,
+	/** What they are called. */
+	name: string,
+	/** What they are; the owner of the shop needs to be nothing. */
+	role: Role | null,
+	/** What they may do alone. */
+	rights: Rights,
+};
+
+/** A PIN as it was entered. It is shown nowhere and written nowhere. */
+export type Pin = string;
 
 /** The receipt of a sale, with what else is printed on it. */
 export type PrintedReceipt = {
@@ -863,7 +1000,7 @@ export type RefundableLine = {
 };
 
 /** Which rule refused. */
-export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "kit_changed" | "age_check_needed" | "price_changed" | "nothing_to_reduce" | "promotion_unknown" | "promotion_changed" | "promotion_not_running" | "promotion_used_up" | "coupon_unknown" | "coupon_spent" | "coupon_expired" | "coupon_taken" | "customer_needed" | "customer_unknown" | "not_enough_points" | "gift_card_unknown" | "gift_card_blocked" | "gift_card_too_low" | "gift_card_taken" | "credit_exceeded" | "not_owed" | "sale_unknown" | "refund_exceeds_sale" | "not_permitted" | "discount_over_limit";
+export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "kit_changed" | "age_check_needed" | "price_changed" | "nothing_to_reduce" | "promotion_unknown" | "promotion_changed" | "promotion_not_running" | "promotion_used_up" | "coupon_unknown" | "coupon_spent" | "coupon_expired" | "coupon_taken" | "customer_needed" | "customer_unknown" | "not_enough_points" | "gift_card_unknown" | "gift_card_blocked" | "gift_card_too_low" | "gift_card_taken" | "credit_exceeded" | "not_owed" | "sale_unknown" | "refund_exceeds_sale" | "not_permitted" | "discount_over_limit" | "not_enough_cash" | "count_outdated" | "staff_unknown" | "name_taken" | "role_just_changed" | "signed_out" | "pin_wrong" | "pin_locked";
 
 /** What a `Refusal` is about. */
 export type RefusalDetails = {
@@ -873,7 +1010,7 @@ export type RefusalDetails = {
 	line?: number,
 	/**
 	 * What is left, by what the code is about: thousandths of a product, minor units of money,
-	 * points, uses, or years of age.
+	 * basis points of discount, points, uses, tries, seconds to wait, or years of age.
 	 */
 	left?: number,
 	/** What can be done. */
@@ -882,10 +1019,44 @@ export type RefusalDetails = {
 	because: number[],
 };
 
+/** An act that a rule refused. */
+export type RefusedAct = {
+	/** Where it stands in the history. */
+	position: number,
+	/** When. */
+	at: string,
+	/** Where. */
+	till: TillId,
+	/** Who tried. */
+	user: string,
+	/** What they are called, if they are still on the staff. */
+	name: string | null,
+	/** What was to be done: `checkout`. */
+	command: string,
+	/** Which rule refused. */
+	code: RefusalCode,
+	/** What was told. */
+	message: string,
+	/** The product in question, if there was one. */
+	product: ProductId | null,
+};
+
+/** Asks which acts were refused, the newest first. */
+export type RefusedActs = {
+	/** How many, at most `MAX_REFUSED`; 50 unless told otherwise. */
+	limit?: number,
+};
+
 /** Takes a barcode from the product it belongs to, so that another can have it. */
 export type ReleaseBarcode = {
 	/** The code. */
 	barcode: Gtin,
+};
+
+/** Takes someone off the staff. Their name may be another's from then on. */
+export type RemoveStaff = {
+	/** Who. */
+	user: UserId,
 };
 
 /** Asks what was sold and refunded. */
@@ -898,8 +1069,33 @@ export type ReportSales = {
 	to?: BusinessDay,
 };
 
-/** What someone of the staff may do. */
+/** Asks what the open shift of this till came to so far. */
+export type ReportX = Record<symbol, never>;
+
+/** Asks for a Z report of this till. */
+export type ReportZ = {
+	/** Its number; the last one unless told otherwise. */
+	z?: number,
+};
+
+/** What a role may do. */
+export type Rights = {
+	/** What it may do. */
+	permissions: Array<Permission>,
+	/** The largest discount it may give, on a line or a total. */
+	discountLimit: BasisPoints,
+};
+
+/** What someone of the staff is. */
 export type Role = "cashier" | "supervisor" | "manager";
+
+/** What a role may do. */
+export type RoleRights = {
+	/** The role. */
+	role: Role,
+	/** What it may do. */
+	rights: Rights,
+};
 
 /** A sale. */
 export type SaleId = string;
@@ -1004,6 +1200,27 @@ export type SetLimit = {
 	perCustomerDay?: Quantity,
 };
 
+/**
+ * Gives someone of the staff a PIN. One's own takes the one before; those of others are set by who
+ * may change the staff.
+ */
+export type SetPin = {
+	/** Who. */
+	user: UserId,
+	/** The PIN from now on. */
+	pin: Pin,
+	/** The PIN until now, of who changes their own. */
+	current?: Pin,
+};
+
+/** Gives someone of the staff another role. */
+export type SetStaffRole = {
+	/** Who. */
+	user: UserId,
+	/** What they may do from now on. */
+	role: Role,
+};
+
 /** A shift that is open. */
 export type Shift = {
 	/** The shift. */
@@ -1029,6 +1246,10 @@ export type ShiftResult = {
 	counted: Money,
 	/** `counted - expected`: negative if cash is missing. */
 	variance: Money,
+	/** The number of the Z report; `null` for shifts closed before there were any. */
+	z: number | null,
+	/** What the journal was then, to be printed; `null` where the store cannot tell. */
+	journal: JournalMark | null,
 };
 
 /** A shift that was opened. */
@@ -1037,14 +1258,45 @@ export type ShiftStarted = {
 	shift: ShiftId,
 };
 
+/** What a shift came to, up to some moment. */
+export type ShiftTotals = {
+	/** How many sales there were. */
+	sales: number,
+	/** How many refunds. */
+	refunds: number,
+	/** What was sold, with tax. */
+	gross: Money,
+	/** What was refunded, with tax; positive. */
+	refunded: Money,
+	/** The tax on sales, less that on refunds. */
+	tax: Money,
+	/** What was taken for gift cards and for what customers owed, which is no sale. */
+	received: Money,
+	/** What rounding cash to coins brought in, or cost if negative. */
+	rounding: Money,
+	/**
+	 * What each tender took and paid back; those that were used. All of it is `gross`, less
+	 * `refunded`, with `received` and `rounding`.
+	 */
+	tenders: Array<TenderTotal>,
+	/** The cash that was paid in beside sales. */
+	paidIn: Money,
+	/** The cash that was paid out beside refunds; positive. */
+	paidOut: Money,
+	/** The cash that was taken to the safe; positive. */
+	dropped: Money,
+	/** The cash that came into the drawer less what went out: what is in it beside the float. */
+	cash: Money,
+};
+
 /** What shop this is, and who looks at it from where. */
 export type Shop = {
 	/** Its settings; `null` until it is configured. */
 	settings: ShopSettings | null,
 	/** This till. */
 	till: TillId,
-	/** Who is at it. */
-	user: UserId,
+	/** Who is at it; `null` while nobody is signed in. */
+	person: Person | null,
 	/** How many products the catalogue has. */
 	products: number,
 	/** The categories that products are in, sorted. */
@@ -1074,7 +1326,20 @@ export type ShopSettings = {
 	priceGraceMinutes?: number,
 	/** How customers earn points, if they do. */
 	loyalty?: Loyalty,
+	/** What holds at each of its tills. */
+	tills?: TillSettings,
 };
+
+/** Signs someone in at this till, in place of whoever is there. */
+export type SignIn = {
+	/** Who. */
+	user: UserId,
+	/** Their PIN. */
+	pin: Pin,
+};
+
+/** Signs out whoever is at this till. */
+export type SignOut = Record<symbol, never>;
 
 /** The smallest coin: what is paid in cash is a multiple of it. 1, 5 or 10 minor units. */
 export type SmallestCoin = 1 | 5 | 10;
@@ -1118,6 +1383,16 @@ export type TaxRounding = "line" | "receipt";
 /** How something is paid. */
 export type Tender = "cash" | "card" | "gift_card" | "account" | "voucher";
 
+/** What a tender took in a shift, and paid back. */
+export type TenderTotal = {
+	/** The tender. */
+	tender: Tender,
+	/** What was paid with it; of cash what was kept. */
+	taken: Money,
+	/** What was paid back to it; positive. */
+	refunded: Money,
+};
+
 /** Why a command or query was not done. In JSON: `{"code":…,"message":…,"details":{…}}`. */
 export type TillError = {
 	/** What kind of error it is. */
@@ -1131,12 +1406,29 @@ export type TillError = {
 /** A till. */
 export type TillId = string;
 
+/** What holds at each till of a shop. */
+export type TillSettings = {
+	/** After how many seconds in which nobody touched it a till signs out who is there; 0 is never. */
+	autoLockSeconds: number,
+	/** How far a count of the drawer may be off before it needs who may accept that; 0 or more. */
+	varianceLimit: Money,
+	/** How much cash a drawer may hold before some of it is to be dropped in the safe. */
+	drawerLimit: Money | null,
+};
+
 /** The state of a till. */
 export type TillState = {
 	/** The till. */
 	till: TillId,
 	/** Its open shift; `null` if it has none. */
 	shift: Shift | null,
+	/** The head of the history: what a count of the drawer that begins now is as of. */
+	head: number,
+	/**
+	 * Whether there is more cash in the drawer than the shop wants there, so that some is to be
+	 * dropped in the safe. How much is not told: who counts the drawer counts it blind.
+	 */
+	dropDue: boolean,
 };
 
 /** Puts more money on a gift card. */
@@ -1164,6 +1456,59 @@ export type WhereItWas = {
 	cart: Cart | null,
 	/** The receipt of the cart, if it was sold. */
 	finished: PrintedReceipt | null,
+};
+
+/** What an open shift came to so far. */
+export type XReport = {
+	/** When this was asked. */
+	at: string,
+	/** What it came to. */
+	totals: ShiftTotals,
+	/** The cash that should be in the drawer. */
+	expected: Money,
+	/** The shift. */
+	shift: ShiftId,
+	/** Its till. */
+	till: TillId,
+	/** When it was opened. */
+	openedAt: string,
+	/** The business day on which it was opened. */
+	businessDay: BusinessDay,
+	/** The cash that was in the drawer then. */
+	float: Money,
+};
+
+/** What a closed shift came to. It never changes. */
+export type ZReport = {
+	/** Its number at this till; `null` for shifts closed before there were any. */
+	z: number | null,
+	/** The till. */
+	till: TillId,
+	/** The shift. */
+	shift: ShiftId,
+	/** When it was opened. */
+	openedAt: string | null,
+	/** When it was closed. */
+	closedAt: string,
+	/** The business day on which it was closed. */
+	businessDay: BusinessDay,
+	/** The cash that was in the drawer when it was opened. */
+	float: Money,
+	/** What it came to. */
+	totals: ShiftTotals,
+	/** The cash that should have been in the drawer. */
+	expected: Money,
+	/** The cash that was found. */
+	counted: Money,
+	/** `counted - expected`. */
+	variance: Money,
+	/** The notes and coins that were found, if they were counted one by one. */
+	denominations: Array<Denomination>,
+	/**
+	 * What the journal was when it was closed, to be printed: any later change to what came before
+	 * shows against the paper. `null` where the store could not tell.
+	 */
+	journal: JournalMark | null,
 };
 
 /** A time zone by its IANA name, such as `Europe/London`. */

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::discounts::Discount;
-use crate::event::{PaymentTaken, PriceChanged, ShiftClosed, ShopConfigured};
+use crate::event::{PaymentTaken, PriceChanged, RoleChanged, ShiftClosed, ShopConfigured};
 use crate::limits::SetLimit;
 use crate::money::{BasisPoints, SmallestCoin, TaxMode, TaxRounding};
 use crate::payment::Tender;
@@ -15,11 +15,11 @@ use crate::refusal::{NextAction, RefusalCode};
 use crate::shift::CloseShift;
 use crate::stock::{AdjustStock, CountStock, DeliveryLine, ReceiveStock};
 use crate::testing::{
-    Actor, Interrupted, act, added, at, cart, configured, customer, happened, limited, of_request,
-    open_shop, open_shop_and, opened, refusal, seen, settings, shift_at, sku, stored, till, units,
-    when,
+    Actor, Interrupted, act, added, at, cart, configured, customer, happened, hired, limited,
+    of_request, open_shop, open_shop_and, opened, refusal, seen, settings, shift_at, sku, stored,
+    till, units, when,
 };
-use crate::{ReceiptId, ReducedBy, Sales, SalesBy, ShopSettings, UserId};
+use crate::{Authority, ReceiptId, ReducedBy, Rights, Role, Sales, SalesBy, ShopSettings, UserId};
 
 const CASH: Tender = Tender::Cash;
 const CARD: Tender = Tender::Card;
@@ -113,7 +113,15 @@ fn without_an_open_shift_nothing_is_sold() {
     let wanted = || cart(&[("A", 1)], &[(CASH, 120)]);
     let (shift, till) = (shift_at("T1"), till("T1"));
     let (counted, expected) = (Money::ZERO, Money::ZERO);
-    let closed = happened(ShiftClosed { shift, till, counted, expected });
+    let closed = happened(ShiftClosed {
+        shift,
+        till,
+        counted,
+        expected,
+        denominations: vec![],
+        z: None,
+        journal: None,
+    });
     let refusal = refused(open_shop_and([closed]), wanted());
     assert_eq!(refusal.code, RefusalCode::ShiftClosed);
     assert_eq!(refusal.details.action, Some(NextAction::OpenShift));
@@ -373,7 +381,7 @@ fn a_customer_at_two_tills_gets_no_more_than_the_limit() {
 #[test]
 fn a_sale_is_refused_if_its_shift_closes_meanwhile() {
     let store = stored(&open_shop());
-    let close = |till| CloseShift { shift: shift_at(till), counted_cash: Money::ZERO };
+    let close = |till| CloseShift::counted(shift_at(till), Money::ZERO);
     let wanted = || cart(&[("A", 1)], &[(CASH, 900)]);
     let elsewhere = || drop(at("T2", 2).act(&store, &close("T2")).unwrap());
     assert_eq!(conflicts_of(&store, wanted(), elsewhere), Ok(0));
@@ -463,6 +471,46 @@ fn cash_is_rounded_and_tax_is_summed_up_as_the_shop_says() {
     assert_eq!(taxes, [17, 17, 16]);
     let report = seen::<Sales>(&store).report(SalesBy::Tender, None, None);
     assert_eq!((report.total.gross.minor(), report.rounding.minor()), (297, -2));
-    let close = CloseShift { shift: shift_at("T1"), counted_cash: Money::new(5_295) };
+    let close = CloseShift::counted(shift_at("T1"), Money::new(5_295));
     assert_eq!(at("T1", 2).act(&store, &close).unwrap().answer.variance, Money::ZERO);
+}
+
+#[test]
+fn a_discount_goes_as_far_as_the_role_or_who_approves() {
+    let store =
+        stored(&open_shop_and([hired("ann", Role::Cashier), hired("sue", Role::Supervisor)]));
+    let (ann, sue) = (UserId::new("ann").unwrap(), UserId::new("sue").unwrap());
+    let cashier = Authority::staff(&ann, Role::Cashier); // up to 5 %
+    let act = |request, authority: &Authority, discount, total| {
+        let wanted = Checkout { discount, ..cart(&[("A", 1)], &[(CARD, total)]) };
+        Actor { authority: authority.clone(), ..at("T1", request) }.act(&store, &wanted)
+    };
+    act(1, &cashier, percent(5), 114).unwrap();
+    let refusal = refusal(act(2, &cashier, percent(10), 108).unwrap_err());
+    assert_eq!((refusal.code, refusal.details.left), (RefusalCode::DiscountOverLimit, Some(500)));
+    assert_eq!(refusal.details.action, Some(NextAction::GetApproval));
+    let approved = cashier.clone().approved_by(&sue, Role::Supervisor);
+    act(2, &approved, percent(10), 108).unwrap();
+    let mut another_price = cart(&[("A", 1)], &[(CARD, 1)]);
+    another_price.lines[0].price = Some(Money::new(1));
+    let refused = Actor { authority: cashier, ..at("T1", 3) }.act(&store, &another_price);
+    assert_eq!(crate::testing::refusal(refused.unwrap_err()).code, RefusalCode::NotPermitted);
+}
+
+#[test]
+fn a_limit_that_is_lowered_meanwhile_conflicts_and_another_roles_does_not() {
+    let lower = |role| {
+        let (permissions, discount_limit) = (Rights::of(role).permissions, BasisPoints::new(1));
+        happened(RoleChanged { role, permissions, discount_limit })
+    };
+    let sell = |role| {
+        let store = stored(&open_shop_and([hired("ann", Role::Cashier)]));
+        let authority = Authority::staff(&UserId::new("ann").unwrap(), Role::Cashier);
+        let wanted = Checkout { discount: percent(5), ..cart(&[("A", 1)], &[(CARD, 114)]) };
+        let rival = || drop(store.append(&[lower(role)], None).unwrap());
+        Actor { authority, ..at("T1", 1) }.act(&store, &Interrupted::new(wanted, rival))
+    };
+    let refused = refusal(sell(Role::Cashier).unwrap_err());
+    assert_eq!(refused.code, RefusalCode::DiscountOverLimit);
+    assert_eq!(sell(Role::Manager).unwrap().trace.conflicts(), 0);
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::about;
+use super::drawer::{Denomination, JournalMark};
 use crate::ids::{ShiftId, TillId};
 use crate::money::Money;
 
@@ -30,6 +31,16 @@ pub struct ShiftClosed {
     pub counted: Money,
     /// The cash that should have been there.
     pub expected: Money,
+    /// The notes and coins that were found, if they were counted one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denominations: Vec<Denomination>,
+    /// The number of its Z report: 1 for a till's first, and never set back. The oldest events have
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub z: Option<u64>,
+    /// What the journal was then, where the store can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<JournalMark>,
 }
 
 about! {

@@ -1,11 +1,14 @@
 //! The shop and its people: settings, customers, staff.
 
+use dcb::Tag;
 use serde::{Deserialize, Serialize};
 
-use super::about;
+use super::staff::staff_tags;
+use super::{About, about};
 use crate::ids::{CustomerId, UserId};
-use crate::people::Role;
+use crate::permission::Role;
 use crate::settings::ShopSettings;
+use crate::staff::NameHash;
 
 /// The shop got its settings, or other ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +44,9 @@ pub struct StaffAdded {
     pub user: UserId,
     /// What the person may do.
     pub role: Role,
+    /// The keyed hash of the name, by which no two are the same; the oldest events have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_hash: Option<NameHash>,
     /// What is personal.
     pub private: Person,
 }
@@ -48,5 +54,10 @@ pub struct StaffAdded {
 about! {
     ShopConfigured {}
     CustomerAdded { customer }
-    StaffAdded { user }
+}
+
+impl About for StaffAdded {
+    fn tags(&self) -> Vec<Tag> {
+        staff_tags(&self.user, self.name_hash.as_ref())
+    }
 }

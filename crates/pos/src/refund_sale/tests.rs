@@ -58,7 +58,7 @@ fn what_was_sold_comes_back_at_any_till_to_where_the_money_came_from() {
     assert_eq!(paid(&receipt), [(CARD, 100), (CASH, 119)]);
     let stock: StockOnHand = seen(&store);
     assert_eq!((stock.of(&sku("A")), stock.of(&sku("B"))), (units(3), units(5)));
-    let close = CloseShift { shift: shift_at("T2"), counted_cash: Money::new(5_000 - 119) };
+    let close = CloseShift::counted(shift_at("T2"), Money::new(5_000 - 119));
     assert_eq!(at("T2", 3).act(&store, &close).unwrap().answer.variance, Money::ZERO);
 }
 

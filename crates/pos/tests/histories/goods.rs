@@ -169,7 +169,7 @@ proptest! {
         let mut shifts = Followed::new(OpenShifts::default());
         let open: Vec<Shift> = shifts.catch_up(&shop.store).unwrap().iter().cloned().collect();
         for (Shift { shift, till, .. }, drawer) in open.into_iter().zip(pencil.drawer) {
-            let close = CloseShift { shift, counted_cash: Money::ZERO };
+            let close = CloseShift::counted(shift, Money::ZERO);
             let result = shop.act(till.as_str(), &close).unwrap();
             prop_assert_eq!(result.expected.minor(), drawer);
         }

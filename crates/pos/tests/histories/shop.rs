@@ -47,6 +47,8 @@ impl Shop {
             at: "2026-03-02T10:00:00Z".parse::<DateTime<Utc>>().unwrap(),
             till: TillId::new(till).unwrap(),
             user: UserId::new("ann").unwrap(),
+            authority: Authority::owner(),
+            journal: None,
             settings: self.settings.view().current(),
             catalogue: self.catalogue.view(),
         };

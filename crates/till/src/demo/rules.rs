@@ -8,7 +8,7 @@ use pos::{
     SetAgeRule, SetCreditLimit, ShiftId, Tender,
 };
 
-use super::{once, request_of};
+use super::{once, step_id};
 use crate::{Till, TillError};
 
 /// A basket of three products from the shelf, at a price of its own.
@@ -45,17 +45,17 @@ pub(super) fn make(till: &Till, customer: &CustomerId) -> Result<u64, TillError>
 /// A gift card of 25.00, sold in a shift of its own, so that no drawer is missing anything.
 fn gift_card(till: &Till) -> Result<bool, TillError> {
     let (open, sell, close) = ("gift card shift", "gift card", "gift card shift's end");
-    let is_ours = |shift: &ShiftId| *shift == ShiftId::from(request_of(open));
+    let is_ours = |shift: &ShiftId| *shift == ShiftId::from(step_id(open));
     let shift = till.current_shift()?;
-    if till.has_done(request_of(close))? || shift.is_some_and(|open| !is_ours(&open.shift)) {
+    if till.has_done(step_id(close))? || shift.is_some_and(|open| !is_ours(&open.shift)) {
         return Ok(false);
     }
     once(till, open, &OpenShift { float: Money::ZERO })?;
     let paid = PaidIn { tender: Tender::Card, amount: Money::new(2_500), reference: None };
     let card = GiftCardId::new("GIFT-2500").expect("the demo's gift card has an id");
     let is_new = once(till, sell, &IssueGiftCard { card, paid })?;
-    let shift = ShiftId::from(request_of(open));
-    once(till, close, &CloseShift { shift, counted_cash: Money::ZERO })?;
+    let shift = ShiftId::from(step_id(open));
+    once(till, close, &CloseShift::counted(shift, Money::ZERO))?;
     Ok(is_new)
 }
 
