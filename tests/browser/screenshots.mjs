@@ -171,6 +171,10 @@ const states = {
       await page.getByRole('button', { name: 'Owen Price' }).click();
     },
   },
+  async 'close-shift'({ page }) {
+    await page.getByRole('button', { name: 'Open since' }).click();
+    await page.getByLabel('£20', { exact: true }).fill('4');
+  },
   'drop-due': {
     async prepare(shop) {
       const { shift } = await shop.call('shift');

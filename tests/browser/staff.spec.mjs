@@ -94,3 +94,44 @@ test('much cash in the drawer asks for a drop to the safe', async ({ till, shop 
   await till.button('Drop £300').click();
   await expect(till.page.getByText('There is much cash in the drawer')).toBeHidden();
 });
+
+test('a shift is closed by a blind count, and one that is off goes on with a PIN', async ({
+  till,
+  shop,
+}) => {
+  await till.scan(MUG);
+  await till.press('F12');
+  await expect(till.receipt).toContainText('T1-1');
+  await till.page.getByRole('button', { name: 'Open since' }).click();
+  const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
+  await expect(dialog).not.toContainText('101.06');
+  await dialog.getByLabel('£50', { exact: true }).fill('1');
+  await dialog.getByLabel('£20', { exact: true }).fill('2');
+  await expect(dialog.getByLabel('Counted')).toHaveText('£90.00');
+  await till.button('Close the shift').click();
+  await expect(dialog).toContainText('You may not close a shift whose cash is off by that much');
+  await till.enterPin('Owen Price', '2222', 'Approve');
+  const done = till.page.getByRole('dialog', { name: 'The shift is closed' });
+  await expect(done).toContainText('£11.06');
+  await expect(done).toContainText('T1-1');
+  await till.button('Done').click();
+  await expect(till.page.getByText('Shift closed')).toBeVisible();
+  const { z, journal, variance } = await shop.call('z_report');
+  expect({ z, variance }).toEqual({ z: 1, variance: -1106 });
+  expect(journal.hash).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test('what is sold after the drawer was counted has it counted again', async ({ till, shop }) => {
+  await till.page.getByRole('button', { name: 'Open since' }).click();
+  const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
+  await dialog.getByLabel('£50', { exact: true }).fill('2');
+  const lines = [{ product: MUG.id, quantity: 1000 }];
+  await shop.act('checkout', { lines, payments: [{ tender: 'cash', amount: 106 }] });
+  await till.button('Close the shift').click();
+  await expect(dialog).toContainText('Count it again.');
+  await dialog.getByLabel('£1', { exact: true }).fill('1');
+  await dialog.getByLabel('£0.05', { exact: true }).fill('1');
+  await dialog.getByLabel('£0.01', { exact: true }).fill('1');
+  await till.button('Close the shift').click();
+  await expect(till.page.getByRole('dialog')).toContainText('The shift is closed');
+});
