@@ -239,7 +239,8 @@ mod tests {
             let payments = json!([{"tender": tender, "amount": 106}]);
             call(&till, "checkout", json!({"lines": lines, "payments": payments}));
         };
-        (sell("cash"), sell("card"));
+        sell("cash");
+        sell("card");
         let reason = "more change";
         call(
             &till,

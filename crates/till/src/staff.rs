@@ -563,7 +563,8 @@ mod tests {
         let table = table();
         let mut listed: Vec<&str> = table.iter().map(|(name, ..)| *name).collect();
         let mut all: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
-        (listed.sort_unstable(), all.sort_unstable());
+        listed.sort_unstable();
+        all.sort_unstable();
         assert_eq!(listed, all, "every operation is in the table once");
         till.leave();
         for (name, least, input) in &table {
