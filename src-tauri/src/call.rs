@@ -52,7 +52,14 @@ mod tests {
 
         fn open_in(data: tempfile::TempDir) -> Self {
             let folder = data.path().to_str().unwrap();
-            let arguments = Arguments::parse_from(["opossum-pos", "--demo", "--data", folder]);
+            let arguments = Arguments::parse_from([
+                "opossum-pos",
+                "--demo",
+                "--owner",
+                "owner",
+                "--data",
+                folder,
+            ]);
             let app = mock_builder()
                 .manage(Arc::new(Host::new(arguments)))
                 .invoke_handler(tauri::generate_handler![super::call])

@@ -7,6 +7,7 @@ use clap::Parser;
 use dcb::{EventStore, Json};
 use dcb_file::{FileStore, Options};
 use pos::{TillId, UserId};
+use till::staff::OWNER;
 use till::{Fault, Lease, Operation, SystemClock, Till, TillError};
 use uuid::Uuid;
 
@@ -20,9 +21,10 @@ pub(crate) struct Arguments {
     /// Which till this is: receipts are numbered, and shifts opened, for each by itself
     #[arg(long, value_name = "ID", default_value = "T1", value_parser = |id: &str| TillId::new(id))]
     till: TillId,
-    /// Who is at the till
-    #[arg(long, value_name = "ID", default_value = "cashier", value_parser = |id: &str| UserId::new(id))]
-    user: UserId,
+    /// Lets the shop's owner be at the till, who needs no PIN and may do everything, under this
+    /// name. Else the staff signs in, if any of them has a PIN
+    #[arg(long, value_name = "NAME", value_parser = |id: &str| UserId::new(id))]
+    owner: Option<UserId>,
     /// Make the shop a demo shop if nothing ever happened in it
     #[arg(long)]
     demo: bool,
@@ -105,10 +107,17 @@ impl Arguments {
             log::error!("the store is damaged: {damage:?}");
         }
         let is_new = store.head()? == 0;
-        let till = Till::open(Arc::new(store), SystemClock, self.till.clone(), self.user.clone())
-            .keeping_its_cart_in(&data);
+        let owner = match &self.owner {
+            Some(owner) => owner.clone(),
+            None => UserId::new(OWNER).map_err(|e| TillError::bad_request(e.to_string()))?,
+        };
+        let mut till =
+            Till::open(Arc::new(store), SystemClock, self.till.clone(), owner).in_folder(&data);
         if self.demo && is_new {
             till::demo::demo(&till)?;
+        }
+        if self.owner.is_none() {
+            till = till.signed_out_if_anyone_can_sign_in();
         }
         log::info!("till {} is open on {}", self.till, data.display());
         Ok(Opened { till, _lease: lease })

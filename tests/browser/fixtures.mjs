@@ -30,6 +30,13 @@ export class Till {
     await this.tiles.first().waitFor();
   }
 
+  /** Chooses a name and enters a PIN, with the numpad or by keys. */
+  async enterPin(name, pin, verb = 'Sign in') {
+    await this.page.getByRole('group', { name: 'Staff' }).getByRole('button', { name }).click();
+    for (const digit of pin) await this.page.keyboard.press(digit);
+    await this.button(verb).click();
+  }
+
   line({ id }) {
     return this.page.locator(`[data-line="${id}"]`);
   }

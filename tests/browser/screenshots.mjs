@@ -156,6 +156,35 @@ const states = {
       await page.getByText('£150', { exact: true }).first().waitFor();
     },
   },
+  async 'sign-in'({ page }) {
+    await page.getByRole('button', { name: 'Lock the till' }).click();
+    await page.getByRole('button', { name: 'Priya Nair' }).click();
+    for (const digit of '33') await page.keyboard.press(digit);
+  },
+  approval: {
+    prepare: (shop) =>
+      shop.act('change_role', { role: 'cashier', permissions: [], discountLimit: 0 }),
+    async reach({ page }) {
+      await scanAll(page, [MUG, BIRD]);
+      await page.keyboard.press('F12');
+      await page.getByRole('button', { name: 'Get approval' }).click();
+      await page.getByRole('button', { name: 'Owen Price' }).click();
+    },
+  },
+  async 'close-shift'({ page }) {
+    await page.getByRole('button', { name: 'Open since' }).click();
+    await page.getByLabel('£20', { exact: true }).fill('4');
+  },
+  'drop-due': {
+    async prepare(shop) {
+      const { shift } = await shop.call('shift');
+      const cash = { shift: shift.shift, way: 'in', amount: 25_000, reason: 'more change' };
+      await shop.act('move_cash', cash);
+    },
+    async reach({ page }) {
+      await page.getByText('There is much cash in the drawer').waitFor();
+    },
+  },
   'not-set-up': { shop: () => Shop.empty(), open: false, async reach() {} },
   'long-texts': {
     async prepare(shop) {

@@ -89,9 +89,16 @@ export class Shop {
     return this.act('checkout', { lines, payments }, 'T2');
   }
 
-  /** Starts a till's host; returns the address of its page. */
+  /** Starts a till's host, with a cashier at it; returns the address of its page. */
   async serve(...options) {
-    const args = ['serve', '--data', this.data, '--user', 'priya', ...options];
+    const address = await this.serveSignedOut(...options);
+    await signIn(address, 'Priya Nair');
+    return address;
+  }
+
+  /** Starts a till's host, where somebody must sign in first if anyone can. */
+  async serveSignedOut(...options) {
+    const args = ['serve', '--data', this.data, ...options];
     this.#host = spawn(OPOSSUM, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     for await (const line of createInterface(this.#host.stdout)) return line;
     throw new Error('the host said nothing and ended');
@@ -121,6 +128,21 @@ export class Shop {
     await this.kill();
     rmSync(this.data, { recursive: true, force: true });
   }
+}
+
+/** Signs someone of the demo's staff in at a host, with the PIN that the demo shows. */
+async function signIn(address, who) {
+  const { origin, searchParams } = new URL(address);
+  const ask = async (name, input) => {
+    const response = await fetch(`${origin}/api/call/${name}`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${searchParams.get('token')}` },
+      body: JSON.stringify(input),
+    });
+    return response.json();
+  };
+  const person = (await ask('staff', {})).find(({ name }) => name === who);
+  if (person) await ask('sign_in', { user: person.user, pin: person.shownPin });
 }
 
 /** When the last code ended, in seconds: nobody scans two things at once. */

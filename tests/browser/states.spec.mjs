@@ -271,7 +271,7 @@ test.describe('a store that is damaged', () => {
   test('before the till is opened is told in place of it', async ({ page }) => {
     const shop = Shop.demo();
     damage(shop);
-    await page.goto(await shop.serve());
+    await page.goto(await shop.serveSignedOut());
     await expect(page.getByRole('heading')).toHaveText('The till can’t be opened');
     await shop.close();
   });

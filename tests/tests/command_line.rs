@@ -124,6 +124,35 @@ fn the_input_of_a_command_is_checked_field_by_field() {
 }
 
 #[test]
+fn who_is_named_shows_a_pin_and_has_the_rights_of_their_role() {
+    let dir = folder();
+    let data = text(dir.path());
+    call(&["till", "--data", data, "demo"]).json();
+    let as_user = |user: &str, pin: &str, name: &str, input: &str| {
+        let till = ["till", "--data", data, "--user", user, "call", name, input];
+        call_with_input(&till, format!("{pin}\n").as_bytes())
+    };
+    let delivery = |id: uuid::Uuid| {
+        format!(r#"{{"requestId":"{id}","lines":[{{"product":"21071","quantity":1000}}]}}"#)
+    };
+    let id = uuid::Uuid::now_v7();
+    let hers = as_user("Priya Nair", "3333", "receive_stock", &delivery(id));
+    hers.assert_failed(1, &["not_permitted", "get_approval"]);
+    as_user("Owen Price", "2222", "receive_stock", &delivery(id)).json();
+    as_user("Owen Price", "0000", "shift", "{}").assert_failed(1, &["not the PIN"]);
+    as_user("Owen Price", "", "shift", "{}").assert_failed(2, &["needs a PIN"]);
+    as_user("Nobody", "1111", "shift", "{}").assert_failed(2, &["Owen Price"]);
+    let refused = as_user("owner", "", "refused_acts", "{}").json();
+    assert_eq!(refused.as_array().map(Vec::len), Some(1), "{refused}");
+    assert_eq!(
+        (&refused[0]["name"], &refused[0]["code"]),
+        (&json!("Priya Nair"), &json!("not_permitted"))
+    );
+    let log = call(&["store", "read", &format!("{data}/store")]).out;
+    assert!(!log.contains("argon2") && !log.contains("3333\""), "no PIN is in the log");
+}
+
+#[test]
 fn a_barcode_with_a_wrong_check_digit_is_told_with_the_right_one() {
     let dir = folder();
     let file = dir.path().join("products.csv");

@@ -36,7 +36,7 @@ impl Answer {
 impl Served {
     fn start(data: &Path) -> Self {
         let mut process = Command::new(opossum())
-            .args(["serve", "--data", text(data)])
+            .args(["serve", "--data", text(data), "--user", "owner"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -1,5 +1,6 @@
 import {
   Refusal,
+  type Colleague,
   type Connection,
   type Host,
   type Operations,
@@ -21,10 +22,16 @@ export class Session {
   shop = $state.raw<Shop>();
   /** This till's open shift; `null` if it has none, `undefined` until it is known. */
   shift = $state.raw<Shift | null>();
+  /** Who may sign in here, as far as was asked. */
+  staff = $state.raw<Colleague[]>([]);
+  /** Whether there is more cash in the drawer than the shop wants there. */
+  dropDue = $state(false);
   connection = $state<Connection>('up');
   /** What is wrong with the store, until something is written to it again. */
   fault = $state.raw<Refusal>();
 
+  /** Who is at the till, if anyone is signed in. */
+  readonly person = $derived(this.shop?.person ?? undefined);
   readonly settings = $derived(this.shop?.settings ?? undefined);
   readonly money = $derived(new MoneyFormat(this.settings?.currency ?? 'XXX'));
   readonly taxMode: TaxMode = $derived(this.settings?.taxMode ?? 'included');
@@ -49,15 +56,40 @@ export class Session {
       return answer;
     } catch (failure) {
       if (failure instanceof Refusal && STORE_FAULTS.has(failure.code)) this.fault = failure;
+      if (failure instanceof Refusal && failure.code === 'signed_out') this.#signedOut();
       throw failure;
     }
   }
 
   /** Looks at the shop and the shift as they are now. */
   async refresh(): Promise<void> {
-    const [shop, { shift }] = await Promise.all([this.call('shop', {}), this.call('shift', {})]);
+    const shop = await this.call('shop', {});
+    // What happens at a till is told only to who is signed in there.
+    const state = shop.person ? await this.call('shift', {}) : undefined;
     this.shop = shop;
-    this.shift = shift;
+    this.shift = state?.shift;
+    this.dropDue = state?.dropDue ?? false;
+  }
+
+  /** Looks who may sign in here, or approve. */
+  async refreshStaff(): Promise<void> {
+    this.staff = await this.call('staff', {});
+  }
+
+  /** Signs someone in, in place of whoever is there. */
+  async signIn(user: string, pin: string): Promise<void> {
+    await this.call('sign_in', { user, pin });
+    await this.refresh();
+  }
+
+  /** Lets nobody be at the till until someone signs in. What is on the screen stays as it is. */
+  async signOut(): Promise<void> {
+    await this.call('sign_out', {});
+    this.#signedOut();
+  }
+
+  #signedOut(): void {
+    if (this.shop) this.shop = { ...this.shop, person: null };
   }
 
   /** Opens this till's shift with the cash in the drawer, in minor units. */

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use till::Till;
-use till::queries::{Query, ReportSales};
+use till::queries::ReportSales;
 
 use crate::Outcome;
 use crate::failure::{Failure, Status};
@@ -65,7 +65,7 @@ pub(crate) fn list() -> Outcome {
 
 pub(crate) fn run(till: &Till, arguments: &ReportArguments) -> Outcome {
     let ReportArguments { by, from, to, .. } = *arguments;
-    let report = ReportSales { by, from, to }.ask(till)?;
+    let report = till.ask(&ReportSales { by, from, to })?;
     match arguments.format {
         Format::Json => print_json(&report),
         Format::Csv => print_csv(&report),

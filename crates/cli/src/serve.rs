@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Outcome {
     let at = &arguments.at;
     let store = Arc::new(at.store(None)?);
     let _lease = Lease::take(&at.data_folder()?, &at.till_id()?)?;
-    let till = at.till_on(Arc::clone(&store))?;
+    let till = at.till_to_sign_in_at(Arc::clone(&store))?;
     let runtime = tokio::runtime::Runtime::new().map_err(failed)?;
     runtime.block_on(serve(Arc::new(till), store, arguments.port))
 }

@@ -1,12 +1,14 @@
 //! Which shop, which till, and who is at it: what `till` and `serve` are told alike.
 
+use std::io::{IsTerminal, stdin};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use dcb_file::FileStore;
-use pos::{TillId, UserId};
-use till::{SystemClock, Till};
+use pos::{StaffMember, TillId, UserId};
+use till::staff::OWNER;
+use till::{Pin, SystemClock, Till, TillError};
 
 use crate::failure::Failure;
 use crate::store::{Flush, open};
@@ -19,9 +21,13 @@ pub(crate) struct AtShop {
     /// Which till this is: receipts are numbered, and shifts opened, for each by itself
     #[arg(long, value_name = "ID", global = true, default_value = "T1")]
     till: String,
-    /// Who is at the till
-    #[arg(long, value_name = "ID", global = true, default_value = "cashier")]
-    user: String,
+    /// Who is at the till: an id or name of the staff, whose PIN is then read from standard input,
+    /// or the shop's owner, who may do everything
+    ///
+    /// By default the owner, to whom the folder belongs; `serve` lets the staff sign in instead if
+    /// any of them has a PIN.
+    #[arg(long, value_name = "ID", global = true)]
+    user: Option<String>,
 }
 
 impl AtShop {
@@ -30,12 +36,27 @@ impl AtShop {
         self.till_on(Arc::new(self.store(make_if_missing)?))
     }
 
-    /// Opens the till on this store of the shop.
+    /// Opens the till on this store of the shop, with the owner or whom `--user` names at it.
     pub(crate) fn till_on(&self, store: Arc<FileStore>) -> Result<Till, Failure> {
-        let user =
-            UserId::new(&self.user).map_err(|e| Failure::bad_input(format!("--user: {e}")))?;
-        let till = Till::open(store, SystemClock, self.till_id()?, user);
-        Ok(till.keeping_its_cart_in(&self.data_folder()?))
+        let till = self.owners_till_on(store)?;
+        Ok(match &self.user {
+            Some(user) => till.entered_by(user, read_pin)?,
+            None => till,
+        })
+    }
+
+    /// Opens the till on this store of the shop, for the staff to sign in at.
+    pub(crate) fn till_to_sign_in_at(&self, store: Arc<FileStore>) -> Result<Till, Failure> {
+        match &self.user {
+            Some(_) => self.till_on(store),
+            None => Ok(self.owners_till_on(store)?.signed_out_if_anyone_can_sign_in()),
+        }
+    }
+
+    fn owners_till_on(&self, store: Arc<FileStore>) -> Result<Till, Failure> {
+        let owner = UserId::new(OWNER).map_err(|error| Failure::bad_input(error.to_string()))?;
+        let till = Till::open(store, SystemClock, self.till_id()?, owner);
+        Ok(till.in_folder(&self.data_folder()?))
     }
 
     /// Which till this is.
@@ -69,4 +90,25 @@ impl AtShop {
             Failure::bad_input("this user has no home folder; name the shop's folder with --data")
         })
     }
+}
+
+/// Asks for a PIN: at a terminal without showing it, else from the next line of standard input.
+fn read_pin(member: &StaffMember) -> Result<Pin, TillError> {
+    let prompt = format!("PIN of {}: ", member.name);
+    let line = match stdin().is_terminal() {
+        true => rpassword::prompt_password(prompt),
+        false => {
+            let mut line = String::new();
+            stdin().read_line(&mut line).map(|_| line)
+        }
+    };
+    let line = line.map_err(|error| {
+        TillError::bad_request(format!("the PIN could not be read from standard input: {error}"))
+    })?;
+    Pin::new(line.trim()).map_err(|error| {
+        TillError::bad_request(format!(
+            "--user {:?} needs a PIN on standard input: {error}",
+            member.name
+        ))
+    })
 }

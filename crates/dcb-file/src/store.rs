@@ -485,4 +485,10 @@ impl EventStore for FileStore {
     fn folds(&self) -> Option<&FoldCache> {
         Some(&self.folds)
     }
+
+    fn commit_hash(&self) -> Result<Option<(u64, String)>, StoreError> {
+        self.follow()?;
+        let log = self.log();
+        Ok((log.head > 0).then(|| (log.head, log.hash.as_str().to_owned())))
+    }
 }

@@ -59,6 +59,12 @@ pub trait EventStore: Send + Sync {
         None
     }
 
+    /// The hash of the last commit, in lower-case hex, and its last position, if this store chains
+    /// its commits and has any: any change to what came before shows in it.
+    fn commit_hash(&self) -> Result<Option<(u64, String)>, StoreError> {
+        Ok(None)
+    }
+
     /// [`EventStore::append_with`] a condition and nothing else.
     fn append(
         &self,

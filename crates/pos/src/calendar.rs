@@ -17,6 +17,11 @@ use dcb::EventRef;
 pub struct BusinessDay(NaiveDate);
 
 impl BusinessDay {
+    /// The day so many days later; `None` past the end of the calendar.
+    pub fn checked_add_days(self, days: u64) -> Option<Self> {
+        self.0.checked_add_days(Days::new(days)).map(Self)
+    }
+
     /// The business day of this date.
     pub const fn new(date: NaiveDate) -> Self {
         Self(date)

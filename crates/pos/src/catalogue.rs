@@ -1,4 +1,4 @@
-//! The catalogue: products, their prices and barcodes; every SKU and every barcode stands for one
+//! The catalogue: products and their barcodes, and what is current about them; every SKU and every barcode stands for one
 //! product only.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -8,15 +8,18 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::barcode::Gtin;
-use crate::command::{Command, Context, NoHistory, no_history};
+use crate::command::{Command, Context};
 use crate::event::{
-    BarcodeAssigned, BarcodeReleased, LimitSet, PriceChanged, ProductAdded, Recorded, ShopEvent,
-    of_types,
+    AgeRuleSet, BarcodeAssigned, BarcodeReleased, KitDefined, LimitSet, PriceChanged, ProductAdded,
+    PromotionDefined, Recorded, ShopEvent, of_types,
 };
-use crate::ids::ProductId;
+use crate::ids::{ProductId, PromotionId};
 use crate::input;
+use crate::kits::KitComponent;
 use crate::limits::Limit;
 use crate::money::{BasisPoints, Money};
+use crate::permission::Permission;
+use crate::promotions::Promotion;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// The most products that can be added at once.
@@ -69,6 +72,7 @@ type Taken = (Vec<Option<u64>>, Vec<Holder>);
 
 impl Command for AddProduct {
     const NAME: &'static str = "add_product";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = TakenModel;
     type Answer = ();
 
@@ -87,6 +91,7 @@ impl Command for AddProduct {
 
 impl Command for AddProducts {
     const NAME: &'static str = "add_products";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = TakenModel;
     type Answer = ();
 
@@ -235,6 +240,7 @@ pub struct AssignBarcode {
 
 impl Command for AssignBarcode {
     const NAME: &'static str = "assign_barcode";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = DecisionProjection<Holder>;
     type Answer = ();
 
@@ -264,6 +270,7 @@ pub struct ReleaseBarcode {
 
 impl Command for ReleaseBarcode {
     const NAME: &'static str = "release_barcode";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = DecisionProjection<Holder>;
     type Answer = ();
 
@@ -284,48 +291,6 @@ impl Command for ReleaseBarcode {
     fn answer(recorded: &[Recorded]) -> Option<()> {
         matches!(recorded, [Recorded { event: ShopEvent::BarcodeReleased(_), .. }]).then_some(())
     }
-}
-
-/// Gives a product another price.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ChangePrice {
-    /// The product.
-    pub product: ProductId,
-    /// The price of one unit from now on.
-    pub price: Money,
-}
-
-impl Command for ChangePrice {
-    const NAME: &'static str = "change_price";
-    type Model = NoHistory;
-    type Answer = ();
-
-    fn model(&self, context: &Context<'_>) -> Result<Self::Model, Refusal> {
-        context.catalogue.known(&self.product)?;
-        input::price(self.price).map_err(|refusal| refusal.product(&self.product))?;
-        Ok(no_history())
-    }
-
-    fn decide(&self, _: &Vec<()>, _context: &Context<'_>) -> Result<Vec<ShopEvent>, Refusal> {
-        Ok(vec![PriceChanged { product: self.product.clone(), price: self.price }.into()])
-    }
-
-    fn answer(recorded: &[Recorded]) -> Option<()> {
-        matches!(recorded, [Recorded { event: ShopEvent::PriceChanged(_), .. }]).then_some(())
-    }
-}
-
-/// The price a product was last changed to; `None` if it still has the one it came with.
-pub(crate) fn changed_price_of(product: &ProductId) -> DecisionProjection<Option<Money>> {
-    let query = Query::tagged([PriceChanged::TYPE], product.tag());
-    DecisionProjection::new(None, query, |price, event| {
-        if let Some(ShopEvent::PriceChanged(e)) = ShopEvent::decode(event) {
-            *price = Some(e.price);
-        }
-    })
-    .named("changed_price", 1, product)
-    .last_only()
 }
 
 /// A product as it stands in the catalogue.
@@ -350,6 +315,14 @@ pub struct Product {
     pub barcodes: Vec<Gtin>,
     /// Its limits.
     pub limit: Limit,
+    /// What one of it is made of, if it is a kit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<KitComponent>>")]
+    pub components: Vec<KitComponent>,
+    /// The least age of who may have it, if it is restricted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub minimum_age: Option<u8>,
 }
 
 /// A view of all products, with what is current about them.
@@ -357,6 +330,7 @@ pub struct Product {
 pub struct Catalogue {
     products: BTreeMap<ProductId, Product>,
     by_barcode: HashMap<Gtin, ProductId>,
+    promotions: BTreeMap<PromotionId, Promotion>,
 }
 
 impl Catalogue {
@@ -385,6 +359,16 @@ impl Catalogue {
         self.products.is_empty()
     }
 
+    /// The terms of a promotion.
+    pub fn promotion(&self, promotion: &PromotionId) -> Option<&Promotion> {
+        self.promotions.get(promotion)
+    }
+
+    /// All promotions, whether they run or not, by id.
+    pub fn promotions(&self) -> impl Iterator<Item = (&PromotionId, &Promotion)> {
+        self.promotions.iter()
+    }
+
     /// The product with this SKU, or the refusal that there is none. A product never leaves the
     /// catalogue, so what is found may be relied on.
     pub(crate) fn known(&self, product: &ProductId) -> Result<&Product, Refusal> {
@@ -405,6 +389,9 @@ impl Projection for Catalogue {
             BarcodeAssigned::TYPE,
             BarcodeReleased::TYPE,
             LimitSet::TYPE,
+            KitDefined::TYPE,
+            AgeRuleSet::TYPE,
+            PromotionDefined::TYPE,
         ])
     }
 
@@ -421,8 +408,23 @@ impl Projection for Catalogue {
                     stocked: e.stocked,
                     barcodes: Vec::new(),
                     limit: Limit::default(),
+                    components: Vec::new(),
+                    minimum_age: None,
                 };
                 self.products.entry(e.product).or_insert(product);
+            }
+            Some(ShopEvent::KitDefined(e)) => {
+                if let Some(product) = self.products.get_mut(&e.kit) {
+                    product.components = e.components;
+                }
+            }
+            Some(ShopEvent::AgeRuleSet(e)) => {
+                if let Some(product) = self.products.get_mut(&e.product) {
+                    product.minimum_age = e.minimum_age;
+                }
+            }
+            Some(ShopEvent::PromotionDefined(e)) => {
+                self.promotions.insert(e.promotion, e.terms);
             }
             Some(ShopEvent::PriceChanged(e)) => {
                 if let Some(product) = self.products.get_mut(&e.product) {
@@ -572,26 +574,13 @@ mod tests {
     }
 
     #[test]
-    fn a_price_is_changed_for_products_that_exist() {
-        let change = |price| ChangePrice { product: sku("A"), price: Money::new(price) };
-        let expected = PriceChanged { product: sku("A"), price: Money::new(7) };
-        given([configured(), added("A", 5)])
-            .when(act(change(7)))
-            .then_recorded(of_request([expected.into()]));
-        let refused = given([configured()]).when(act(change(7))).then_refused();
-        assert_eq!(refusal(refused).code, RefusalCode::ProductUnknown);
-        let refused = given([configured(), added("A", 5)]).when(act(change(-7))).then_refused();
-        assert_eq!(refusal(refused).code, RefusalCode::PriceOutOfBounds);
-    }
-
-    #[test]
     fn the_catalogue_shows_what_is_current() {
         let store = MemoryStore::new();
         let BarcodeAssigned { barcode, product } = assigned("B", 1);
         let events = [
             added("B", 5),
             added("A", 6),
-            happened(PriceChanged { product: sku("B"), price: Money::new(7) }),
+            happened(PriceChanged { product: sku("B"), price: Money::new(7), previous: None }),
             limited("A", 2, None),
             happened(assigned("B", 1)),
             happened(assigned("B", 2)),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use dcb::{
-    DecideError, Decision, DecisionModel, DecisionProjection, Event, EventStore, MAX_COMMIT_EVENTS,
-    Query, ReadOptions, Retry, StoreError, Trace, decide,
+    AppendCondition, DecideError, Decision, DecisionModel, DecisionProjection, Event, EventStore,
+    MAX_COMMIT_EVENTS, Query, ReadOptions, Retry, StoreError, Trace, decide,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -17,8 +17,9 @@ use uuid::Uuid;
 
 use crate::calendar::When;
 use crate::catalogue::Catalogue;
-use crate::event::{Recorded, ShopEvent};
-use crate::ids::{TillId, UserId, request_tag};
+use crate::event::{ActRefused, JournalMark, Recorded, ShopEvent};
+use crate::ids::{TillId, UserId, refused_tag, request_tag};
+use crate::permission::{Authority, Permission};
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 use crate::settings::ShopSettings;
 
@@ -29,6 +30,8 @@ use crate::settings::ShopSettings;
 pub trait Command: Serialize {
     /// What it is called: `checkout`.
     const NAME: &'static str;
+    /// What who does it must be allowed to. It has no default, so that no command forgets it.
+    const PERMISSION: Permission;
     /// What it must know.
     type Model: DecisionModel;
     /// What it tells: rebuilt from what was recorded, now or by an earlier sending.
@@ -66,6 +69,10 @@ pub struct Context<'a> {
     pub till: TillId,
     /// Who acts.
     pub user: UserId,
+    /// With what right.
+    pub authority: Authority,
+    /// What the journal is just now, where the store can tell; see [`execute`], which looks.
+    pub journal: Option<JournalMark>,
     /// The shop's settings, as far as known; see [`Settings`](crate::Settings).
     pub settings: Option<&'a ShopSettings>,
     /// The shop's products, as far as known. Only what never changes is taken from here on trust;
@@ -130,6 +137,9 @@ const FIRST_DELAY: Duration = Duration::from_millis(1);
 /// The metadata field that tells two payloads of one request apart.
 const PAYLOAD: &str = "payload";
 
+/// The metadata field that names who approved.
+const APPROVED_BY: &str = "approvedBy";
+
 /// Carries out a command once: reads what it must know, lets it decide, and records what it
 /// decided on the condition that nothing it depends on has changed.
 ///
@@ -149,11 +159,16 @@ pub fn execute<C: Command>(
         Ok(model) => (vec![model], None),
         Err(refusal) => (Vec::new(), Some(refusal)),
     };
-    let model = (first_event_of(context.request_id), own);
-    let decided = decide(store, &model, Retry::until(DEADLINE, FIRST_DELAY), |(first, own)| {
+    let model = (first_event_of(context.request_id), context.authority.model(), own);
+    let retry = Retry::until(DEADLINE, FIRST_DELAY);
+    let decided = decide(store, &model, retry, |(first, authority, own)| {
         if let Some(first) = first {
             return Err(Stop::Repeated(first.clone()));
         }
+        let authority = context.authority.confirmed(authority).map_err(Stop::Refused)?;
+        let journal = journal_of(store).or_else(|| context.journal.clone());
+        let context = &Context { authority, journal, ..context.clone() };
+        context.permit(C::PERMISSION).map_err(Stop::Refused)?;
         if let Some(refusal) = &refused {
             return Err(Stop::Refused(refusal.clone()));
         }
@@ -185,6 +200,44 @@ pub fn execute<C: Command>(
         }
         Err(DecideError::Store(error)) => Err(error.into()),
     }
+}
+
+/// Records that a rule refused a request, so that who looks after the shop sees it. A request is
+/// recorded once, however often it is sent, and what only its input was to blame for is not.
+/// Returns whether it was recorded now.
+pub fn record_refusal(
+    store: &(impl EventStore + ?Sized),
+    command: &str,
+    refusal: &Refusal,
+    context: &Context<'_>,
+) -> Result<bool, StoreError> {
+    let Some(settings) = context.settings.filter(|_| !refusal.code.is_of_input()) else {
+        return Ok(false);
+    };
+    let when = When { at: context.at, business_day: settings.business_day(context.at) };
+    let refused = ActRefused {
+        request: context.request_id,
+        command: command.to_owned(),
+        till: context.till.clone(),
+        code: refusal.code,
+        message: refusal.message.clone(),
+        product: refusal.details.product.clone(),
+    };
+    let mut event = ShopEvent::from(refused).encode(&when);
+    event.metadata.user_id = Some(context.user.as_str().to_owned());
+    let fail_if_events_match = Query::tagged([ActRefused::TYPE], &refused_tag(context.request_id));
+    let once = AppendCondition { fail_if_events_match, after: None };
+    match store.append(&[event], Some(&once)) {
+        Ok(_) => Ok(true),
+        Err(StoreError::ConditionFailed { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the journal is just now. That it cannot be told is no reason to refuse an act.
+fn journal_of(store: &(impl EventStore + ?Sized)) -> Option<JournalMark> {
+    let (position, hash) = store.commit_hash().ok().flatten()?;
+    Some(JournalMark { position, hash })
 }
 
 /// Why a decision ends without events.
@@ -225,6 +278,9 @@ fn sign(decided: &[ShopEvent], when: &When, payload: &str, context: &Context<'_>
     for event in &mut events {
         event.metadata.operation_id = Some(context.request_id.to_string());
         event.metadata.user_id = Some(context.user.as_str().to_owned());
+        if let Some(approver) = context.authority.approver() {
+            event.metadata.extra.insert(APPROVED_BY.into(), approver.as_str().into());
+        }
     }
     if let Some(first) = events.first_mut() {
         first.tags.push(request_tag(context.request_id));
@@ -291,11 +347,11 @@ mod tests {
     use dcb::{EventStore, MemoryStore};
 
     use super::*;
-    use crate::catalogue::ChangePrice;
     use crate::event::{CustomerAdded, Person};
     use crate::ids::CustomerId;
     use crate::money::Money;
     use crate::people::AddCustomer;
+    use crate::prices::ChangePrice;
     use crate::testing::{act, added, at, configured, of_request, refusal, sku};
 
     fn add(name: &str) -> AddCustomer {
@@ -379,6 +435,53 @@ mod tests {
             }
         });
         assert_eq!(store.head().unwrap(), 2);
+    }
+
+    /// What a till knows when it records a refusal.
+    fn refuse(store: &MemoryStore, request: u128, code: RefusalCode) -> bool {
+        let (settings, catalogue) = (crate::testing::settings(), Catalogue::default());
+        let context = Context {
+            request_id: Uuid::from_u128(request),
+            at: crate::testing::when().at,
+            till: crate::testing::till("T1"),
+            user: UserId::new("ann").unwrap(),
+            authority: Authority::owner(),
+            journal: None,
+            settings: Some(&settings),
+            catalogue: &catalogue,
+        };
+        let refusal = Refusal::new(code, "No.").product(&sku("A"));
+        record_refusal(store, "checkout", &refusal, &context).unwrap()
+    }
+
+    #[test]
+    fn a_refused_act_is_recorded_once_and_can_still_be_done() {
+        let store = shop();
+        assert!(refuse(&store, 7, RefusalCode::OutOfStock));
+        assert!(!refuse(&store, 7, RefusalCode::LimitPerReceipt));
+        assert!(refuse(&store, 8, RefusalCode::OutOfStock));
+        let refused = store.read_last(&Query::all()).unwrap().unwrap();
+        assert_eq!(refused.event.metadata.user_id.as_deref(), Some("ann"));
+        let Some(ShopEvent::ActRefused(told)) = ShopEvent::decode(&refused.event.as_ref(3)) else {
+            panic!("{refused:?}")
+        };
+        assert_eq!((told.code, told.product), (RefusalCode::OutOfStock, Some(sku("A"))));
+        assert!(!at("T1", 7).act(&store, &add("Ann")).unwrap().repeated);
+    }
+
+    #[test]
+    fn what_only_the_input_is_to_blame_for_is_not_recorded() {
+        let store = shop();
+        assert!(!refuse(&store, 7, RefusalCode::InvalidInput));
+        assert_eq!(store.head().unwrap(), 1);
+    }
+
+    #[test]
+    fn a_refusal_that_is_recorded_conflicts_with_nothing() {
+        let store = shop();
+        let meanwhile = || assert!(refuse(&store, 7, RefusalCode::OutOfStock));
+        let adding = crate::testing::Interrupted::new(add("Ann"), meanwhile);
+        assert_eq!(at("T1", 7).act(&store, &adding).unwrap().trace.conflicts(), 0);
     }
 
     #[test]

@@ -4,15 +4,63 @@
 //! holds `at` and `businessDay` (see [`When`]), which [`execute`](crate::execute) adds, so that no
 //! act can forget them. Names of people stand only in `private` objects.
 
-use dcb::{Event, EventRef, Query, Tag};
-use serde::{Deserialize, Serialize};
+mod catalogue;
+mod drawer;
+mod offers;
+mod refund;
+mod sale;
+mod shift;
+mod shop;
+mod staff;
+mod stock;
+mod value;
 
-use crate::barcode::Gtin;
+use dcb::{Event, EventRef, Query, Tag};
+use serde::Serialize;
+
 use crate::calendar::When;
-use crate::ids::{CustomerId, ProductId, RefundId, SaleId, SeriesId, ShiftId, TillId, UserId};
-use crate::money::{Amounts, BasisPoints, Money, Quantity, TaxMode};
-use crate::people::Role;
-use crate::settings::ShopSettings;
+
+pub use catalogue::{
+    AgeRuleSet, BarcodeAssigned, BarcodeReleased, KitDefined, LimitSet, PriceChanged, ProductAdded,
+};
+pub use drawer::{CashMove, CashMoved, Denomination, JournalMark};
+pub use offers::{
+    CouponIssued, CouponRedeemed, CouponVoided, PointsEarned, PointsRedeemed, PointsReturned,
+    PointsReversed, PromotionApplied, PromotionDefined, PromotionReturned,
+};
+pub use refund::{PaymentRefunded, ProductReturned, RefundCompleted};
+pub use sale::{AgeChecked, DiscountGiven, PaymentTaken, ProductSold, SaleCompleted};
+pub use shift::{ShiftClosed, ShiftOpened};
+pub use shop::{CustomerAdded, Person, ShopConfigured, StaffAdded};
+pub use staff::{ActRefused, RoleChanged, StaffRemoved, StaffRoleSet};
+pub use stock::{
+    StockAdjustedDown, StockAdjustedUp, StockCounted, StockOverridden, StockReceived,
+    StockReturned, StockTaken,
+};
+pub use value::{
+    AccountCharged, AccountCredited, AccountPaid, CreditLimitSet, GiftCardBlocked,
+    GiftCardCredited, GiftCardIssued, GiftCardRedeemed, GiftCardToppedUp,
+};
+
+/// What an event is about: the tags by which decisions find it.
+trait About {
+    fn tags(&self) -> Vec<Tag>;
+}
+
+/// Says which ids of an event are its tags; those that it need not have stand behind a `;`.
+macro_rules! about {
+    ($($name:ident { $($id:ident),* $(; $optional:ident)* })+) => {$(
+        impl super::About for $name {
+            fn tags(&self) -> Vec<dcb::Tag> {
+                let tags: &[&dcb::Tag] = &[$(self.$id.tag()),*];
+                let tags = tags.iter().copied();
+                $(let tags = tags.chain(self.$optional.as_ref().map(|id| id.tag()));)*
+                tags.cloned().collect()
+            }
+        }
+    )+};
+}
+use about;
 
 macro_rules! shop_events {
     ($($(#[$doc:meta])* $name:ident,)+) => {
@@ -23,10 +71,20 @@ macro_rules! shop_events {
         }
 
         impl ShopEvent {
+            /// The types of all events of a shop.
+            pub const TYPES: &[&str] = &[$($name::TYPE,)+];
+
             /// The event's type, as it is recorded.
             pub fn event_type(&self) -> &'static str {
                 match self {
                     $(Self::$name(_) => $name::TYPE,)+
+                }
+            }
+
+            /// What the event is about: the tags by which decisions find it.
+            pub fn tags(&self) -> Vec<Tag> {
+                match self {
+                    $(Self::$name(event) => event.tags(),)+
                 }
             }
 
@@ -80,10 +138,22 @@ shop_events! {
     BarcodeReleased,
     /// A product's limits were set.
     LimitSet,
+    /// A product was put together of others.
+    KitDefined,
+    /// A product may be sold only to who is old enough.
+    AgeRuleSet,
     /// A customer was added.
     CustomerAdded,
     /// Someone joined the staff.
     StaffAdded,
+    /// Someone of the staff got another role.
+    StaffRoleSet,
+    /// Someone left the staff.
+    StaffRemoved,
+    /// A role got other rights.
+    RoleChanged,
+    /// A rule said no.
+    ActRefused,
     /// A product was delivered.
     StockReceived,
     /// There is more of a product than was thought.
@@ -92,22 +162,72 @@ shop_events! {
     StockAdjustedDown,
     /// A product was counted.
     StockCounted,
+    /// A product left the shelf as a part of a kit that was sold.
+    StockTaken,
+    /// A product came back to the shelf as a part of a kit.
+    StockReturned,
+    /// More of a product was sold than was known to be on hand.
+    StockOverridden,
     /// A till's shift began.
     ShiftOpened,
     /// A till's shift ended.
     ShiftClosed,
+    /// Cash went into a drawer or out of it.
+    CashMoved,
     /// A sale was made; its lines and payments follow in the same commit.
     SaleCompleted,
     /// A line of a sale.
     ProductSold,
     /// A payment for a sale.
     PaymentTaken,
+    /// Somebody gave a discount on a sale.
+    DiscountGiven,
+    /// Somebody made sure that a customer is old enough.
+    AgeChecked,
     /// A refund was made; its lines and payment follow in the same commit.
     RefundCompleted,
     /// A line of a refund.
     ProductReturned,
     /// What was paid back.
     PaymentRefunded,
+    /// A promotion was defined, or defined anew.
+    PromotionDefined,
+    /// A promotion made a sale cheaper.
+    PromotionApplied,
+    /// The use of a promotion was given back by a refund.
+    PromotionReturned,
+    /// A coupon was handed out.
+    CouponIssued,
+    /// A coupon made a sale cheaper.
+    CouponRedeemed,
+    /// A coupon was declared void.
+    CouponVoided,
+    /// A customer earned points.
+    PointsEarned,
+    /// A customer paid a part of a sale with points.
+    PointsRedeemed,
+    /// A refund took back points that its sale had earned.
+    PointsReversed,
+    /// A refund gave back points that its sale had cost.
+    PointsReturned,
+    /// What a customer may owe was set.
+    CreditLimitSet,
+    /// A sale was paid on account.
+    AccountCharged,
+    /// A customer paid what was owed.
+    AccountPaid,
+    /// A refund lowered what a customer owes.
+    AccountCredited,
+    /// A gift card was sold.
+    GiftCardIssued,
+    /// More money was put on a gift card.
+    GiftCardToppedUp,
+    /// A sale was paid with a gift card.
+    GiftCardRedeemed,
+    /// A refund put money back on a gift card.
+    GiftCardCredited,
+    /// A gift card was blocked.
+    GiftCardBlocked,
 }
 
 #[derive(Serialize)]
@@ -116,48 +236,6 @@ struct Dated<'a, T> {
     when: &'a When,
     #[serde(flatten)]
     data: &'a T,
-}
-
-impl ShopEvent {
-    /// What the event is about: the tags by which decisions find it.
-    pub fn tags(&self) -> Vec<Tag> {
-        match self {
-            Self::ShopConfigured(_) => Vec::new(),
-            Self::ProductAdded(e) => vec![e.product.tag().clone()],
-            Self::PriceChanged(e) => vec![e.product.tag().clone()],
-            Self::BarcodeAssigned(e) => vec![e.barcode.tag().clone(), e.product.tag().clone()],
-            Self::BarcodeReleased(e) => vec![e.barcode.tag().clone(), e.product.tag().clone()],
-            Self::LimitSet(e) => vec![e.product.tag().clone()],
-            Self::CustomerAdded(e) => vec![e.customer.tag().clone()],
-            Self::StaffAdded(e) => vec![e.user.tag().clone()],
-            Self::StockReceived(e) => vec![e.product.tag().clone()],
-            Self::StockAdjustedUp(e) => vec![e.product.tag().clone()],
-            Self::StockAdjustedDown(e) => vec![e.product.tag().clone()],
-            Self::StockCounted(e) => vec![e.product.tag().clone()],
-            Self::ShiftOpened(e) => vec![e.till.tag().clone(), e.shift.tag().clone()],
-            Self::ShiftClosed(e) => vec![e.till.tag().clone(), e.shift.tag().clone()],
-            Self::SaleCompleted(e) => [e.sale.tag(), e.series.tag(), e.shift.tag()]
-                .into_iter()
-                .chain([e.series.receipt(e.number).tag()])
-                .chain(e.customer.as_ref().map(CustomerId::tag))
-                .cloned()
-                .collect(),
-            Self::ProductSold(e) => [e.product.tag(), e.sale.tag()]
-                .into_iter()
-                .chain(e.customer.as_ref().map(CustomerId::tag))
-                .cloned()
-                .collect(),
-            Self::PaymentTaken(e) => vec![e.sale.tag().clone(), e.shift.tag().clone()],
-            Self::RefundCompleted(e) => [e.refund.tag(), e.series.tag(), e.shift.tag()]
-                .into_iter()
-                .chain([e.series.receipt(e.number).tag()])
-                .chain(e.customer.as_ref().map(CustomerId::tag))
-                .cloned()
-                .collect(),
-            Self::ProductReturned(e) => vec![e.product.tag().clone(), e.refund.tag().clone()],
-            Self::PaymentRefunded(e) => vec![e.refund.tag().clone(), e.shift.tag().clone()],
-        }
-    }
 }
 
 /// A shop's event as it stands in the store.
@@ -187,401 +265,11 @@ pub(crate) fn of_types<const N: usize>(types: [&str; N]) -> Query {
     Query::types(types).expect("the types of this module are not blank")
 }
 
-/// The shop got its settings, or other ones.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ShopConfigured {
-    /// The settings from now on.
-    pub settings: ShopSettings,
-}
-
-/// A product came into the catalogue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProductAdded {
-    /// Its SKU.
-    pub product: ProductId,
-    /// What it is called.
-    pub name: String,
-    /// Where it belongs; may be empty.
-    pub category: String,
-    /// The price of one unit.
-    pub price: Money,
-    /// What one unit costs the shop.
-    pub cost: Money,
-    /// The rate of its tax.
-    pub tax_rate: BasisPoints,
-    /// Whether it can run out; a service cannot.
-    pub stocked: bool,
-}
-
-/// A product got another price.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PriceChanged {
-    /// The product.
-    pub product: ProductId,
-    /// The price of one unit from now on.
-    pub price: Money,
-}
-
-/// A product got a barcode.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BarcodeAssigned {
-    /// The code.
-    #[serde(rename = "gtin")]
-    pub barcode: Gtin,
-    /// Whose it is from now on.
-    pub product: ProductId,
-}
-
-/// A product lost a barcode.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BarcodeReleased {
-    /// The code.
-    #[serde(rename = "gtin")]
-    pub barcode: Gtin,
-    /// Whose it was.
-    pub product: ProductId,
-}
-
-/// A product's limits were set; a limit that is not named is lifted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LimitSet {
-    /// The product.
-    pub product: ProductId,
-    /// The most that one receipt may have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_receipt: Option<Quantity>,
-    /// The most that one customer may buy on one business day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_customer_day: Option<Quantity>,
-}
-
-/// What is personal about a customer or a member of staff.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Person {
-    /// The name.
-    pub name: String,
-}
-
-/// A customer was added.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CustomerAdded {
-    /// The opaque id.
-    pub customer: CustomerId,
-    /// What is personal.
-    pub private: Person,
-}
-
-/// Someone joined the staff.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StaffAdded {
-    /// The opaque id.
-    pub user: UserId,
-    /// What the person may do.
-    pub role: Role,
-    /// What is personal.
-    pub private: Person,
-}
-
-/// A product was delivered.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StockReceived {
-    /// The product.
-    pub product: ProductId,
-    /// How much.
-    pub quantity: Quantity,
-    /// What one unit cost, where it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cost: Option<Money>,
-}
-
-/// There is more of a product than was thought.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StockAdjustedUp {
-    /// The product.
-    pub product: ProductId,
-    /// How much more; positive.
-    pub quantity: Quantity,
-    /// Why; may be empty.
-    pub reason: String,
-}
-
-/// There is less of a product than was thought.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StockAdjustedDown {
-    /// The product.
-    pub product: ProductId,
-    /// How much less; positive.
-    pub quantity: Quantity,
-    /// Why; may be empty.
-    pub reason: String,
-}
-
-/// A product was counted. It folds as the difference of the two figures, so that a delivery or a
-/// sale recorded later but made earlier is not lost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StockCounted {
-    /// The product.
-    pub product: ProductId,
-    /// What was found.
-    pub counted: Quantity,
-    /// What should have been there.
-    pub expected: Quantity,
-}
-
-/// A till's shift began.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ShiftOpened {
-    /// The shift.
-    pub shift: ShiftId,
-    /// Its till.
-    pub till: TillId,
-    /// The cash in the drawer.
-    pub float: Money,
-}
-
-/// A till's shift ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ShiftClosed {
-    /// The shift.
-    pub shift: ShiftId,
-    /// Its till.
-    pub till: TillId,
-    /// The cash found in the drawer.
-    pub counted: Money,
-    /// The cash that should have been there.
-    pub expected: Money,
-}
-
-/// A sale was made; its lines and payments follow in the same commit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SaleCompleted {
-    /// The sale.
-    pub sale: SaleId,
-    /// The till's series of receipt numbers.
-    pub series: SeriesId,
-    /// The receipt's number in the series, from 1.
-    pub number: u64,
-    /// Where it was made.
-    pub till: TillId,
-    /// The shift in which it was made.
-    pub shift: ShiftId,
-    /// Who made it.
-    pub cashier: UserId,
-    /// To whom, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer: Option<CustomerId>,
-    /// Whether the prices held their tax.
-    pub tax_mode: TaxMode,
-    /// How many lines follow.
-    pub lines: u32,
-    /// How many payments follow.
-    pub payments: u32,
-    /// The sum of the lines, with tax.
-    pub gross: Money,
-    /// The sum of the lines, without tax.
-    pub net: Money,
-    /// The sum of the lines' tax.
-    pub tax: Money,
-    /// What was given: at least `gross`.
-    pub paid: Money,
-    /// What was given back in cash: `paid - gross`.
-    pub change: Money,
-    /// What it is called elsewhere, such as an invoice number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-    /// What the cashier noted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-}
-
-/// A line of a sale.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProductSold {
-    /// The sale.
-    pub sale: SaleId,
-    /// Which line of it, from 1.
-    pub line: u32,
-    /// The product.
-    pub product: ProductId,
-    /// To whom, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer: Option<CustomerId>,
-    /// How much.
-    pub quantity: Quantity,
-    /// The price of one unit that was charged.
-    pub unit_price: Money,
-    /// The price of one unit in the catalogue.
-    pub list_price: Money,
-    /// With tax.
-    pub gross: Money,
-    /// Without tax.
-    pub net: Money,
-    /// The tax.
-    pub tax: Money,
-    /// Its rate.
-    pub tax_rate: BasisPoints,
-}
-
-/// How something is paid.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Tender {
-    /// Notes and coins; the only one that gives change.
-    Cash,
-    /// A card at an external terminal.
-    Card,
-}
-
-impl Tender {
-    /// The tender as it is written in JSON and in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cash => "cash",
-            Self::Card => "card",
-        }
-    }
-}
-
-/// A payment for a sale.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PaymentTaken {
-    /// The sale.
-    pub sale: SaleId,
-    /// The shift in which it was taken.
-    pub shift: ShiftId,
-    /// How it was paid.
-    pub tender: Tender,
-    /// What it covers of the sale.
-    pub amount: Money,
-    /// The cash that was given, if it was cash.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub given: Option<Money>,
-    /// The change: `given - amount`, if it was cash.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub change: Option<Money>,
-    /// What the terminal or the invoice calls it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-}
-
-/// A refund was made; its lines and payment follow in the same commit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RefundCompleted {
-    /// The refund.
-    pub refund: RefundId,
-    /// The till's series of receipt numbers.
-    pub series: SeriesId,
-    /// The receipt's number in the series, from 1.
-    pub number: u64,
-    /// Where it was made.
-    pub till: TillId,
-    /// The shift in which it was made.
-    pub shift: ShiftId,
-    /// Who made it.
-    pub cashier: UserId,
-    /// To whom, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer: Option<CustomerId>,
-    /// Whether the prices held their tax.
-    pub tax_mode: TaxMode,
-    /// How many lines follow.
-    pub lines: u32,
-    /// How many payments follow.
-    pub payments: u32,
-    /// The sum of the lines, with tax; positive.
-    pub gross: Money,
-    /// The sum of the lines, without tax; positive.
-    pub net: Money,
-    /// The sum of the lines' tax; positive.
-    pub tax: Money,
-    /// Why.
-    pub reason: String,
-    /// What it is called elsewhere, such as a credit note's number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-}
-
-/// A line of a refund.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProductReturned {
-    /// The refund.
-    pub refund: RefundId,
-    /// Which line of it, from 1.
-    pub line: u32,
-    /// The product.
-    pub product: ProductId,
-    /// How much; positive.
-    pub quantity: Quantity,
-    /// What was paid back for one unit.
-    pub unit_price: Money,
-    /// With tax; positive.
-    pub gross: Money,
-    /// Without tax; positive.
-    pub net: Money,
-    /// The tax; positive.
-    pub tax: Money,
-    /// Its rate.
-    pub tax_rate: BasisPoints,
-    /// Whether it went back on the shelf.
-    pub restocked: bool,
-}
-
-/// What was paid back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PaymentRefunded {
-    /// The refund.
-    pub refund: RefundId,
-    /// The shift in which it was paid back.
-    pub shift: ShiftId,
-    /// How it was paid back.
-    pub tender: Tender,
-    /// How much; positive.
-    pub amount: Money,
-    /// What the terminal or the credit note calls it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-}
-
-impl ProductSold {
-    /// What the line comes to.
-    pub fn amounts(&self) -> Amounts {
-        Amounts { gross: self.gross, net: self.net, tax: self.tax }
-    }
-}
-
-impl ProductReturned {
-    /// What the line comes to; positive.
-    pub fn amounts(&self) -> Amounts {
-        Amounts { gross: self.gross, net: self.net, tax: self.tax }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::{SaleId, ShiftId};
+    use crate::money::{BasisPoints, Money};
     use crate::testing::{customer, day, happened, sku, till, units};
 
     fn sold() -> ProductSold {
@@ -593,6 +281,7 @@ mod tests {
             quantity: units(2),
             unit_price: Money::new(120),
             list_price: Money::new(120),
+            discount: Money::ZERO,
             gross: Money::new(240),
             net: Money::new(200),
             tax: Money::new(40),

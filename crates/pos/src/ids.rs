@@ -98,6 +98,12 @@ ids! {
     RefundId("refund", MAX_ID_CHARS, str::to_owned);
     /// A series of receipt numbers; each till has its own, of the same name.
     SeriesId("series", MAX_TILL_CHARS, str::to_owned);
+    /// A promotion, in capital letters: `3FOR2`.
+    PromotionId("promotion", MAX_ID_CHARS, str::to_uppercase);
+    /// A coupon by the code printed on it, in capital letters.
+    CouponId("coupon", MAX_ID_CHARS, str::to_uppercase);
+    /// A gift card by the code printed on it, in capital letters.
+    GiftCardId("card", MAX_ID_CHARS, str::to_uppercase);
     /// What is printed on a receipt to find it again: `<till>-<number>`.
     ReceiptId("receipt", MAX_ID_CHARS, str::to_owned);
 }
@@ -131,6 +137,11 @@ impl SeriesId {
 /// The tag of the first event that a request recorded.
 pub fn request_tag(request_id: Uuid) -> Tag {
     always_valid(Tag::new("request", request_id.to_string()))
+}
+
+/// The tag of the refusal of a request.
+pub(crate) fn refused_tag(request_id: Uuid) -> Tag {
+    always_valid(Tag::new("refused", request_id.to_string()))
 }
 
 fn tag(kind: &'static str, most: usize, text: &str) -> Result<Tag, InvalidId> {

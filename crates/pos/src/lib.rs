@@ -29,6 +29,8 @@
 //!             at: "2026-03-02T10:00:00Z".parse()?,
 //!             till: TillId::new("T1")?,
 //!             user: UserId::new("ann")?,
+//!             authority: Authority::owner(),
+//!             journal: None,
 //!             settings: settings.view().current(),
 //!             catalogue: catalogue.view(),
 //!         };
@@ -38,13 +40,13 @@
 //!
 //! // A shop with two cartons of milk at 1.20, and an open till.
 //! let milk = ProductId::new("MILK")?;
-//! act!(ConfigureShop(ShopSettings {
-//!     name: "Corner shop".into(),
-//!     currency: Currency::new("GBP")?,
-//!     zone: Zone::new("Europe/London")?,
-//!     cut_over: CutOver::new("04:00")?,
-//!     tax_mode: TaxMode::Included,
-//! }))?;
+//! act!(ConfigureShop(ShopSettings::new(
+//!     "Corner shop",
+//!     Currency::new("GBP")?,
+//!     Zone::new("Europe/London")?,
+//!     CutOver::new("04:00")?,
+//!     TaxMode::Included,
+//! )))?;
 //! act!(AddProduct {
 //!     sku: milk.clone(),
 //!     name: "Milk".into(),
@@ -62,15 +64,9 @@
 //!
 //! // Two cartons, paid with a fiver.
 //! let sale = Checkout {
-//!     lines: vec![CheckoutLine { product: milk, quantity: two, price: None }],
-//!     customer: None,
-//!     payments: vec![Payment {
-//!         tender: Tender::Cash,
-//!         amount: Money::new(500),
-//!         reference: None,
-//!     }],
-//!     reference: None,
-//!     note: None,
+//!     lines: vec![CheckoutLine::new(milk, two)],
+//!     payments: vec![Payment::new(Tender::Cash, Money::new(500))],
+//!     ..Checkout::default()
 //! };
 //! let receipt = act!(sale)?.answer;
 //! assert_eq!(receipt.receipt.as_str(), "T1-1");
@@ -88,8 +84,10 @@
 //! # Where things are
 //!
 //! Each rule lives in one file with its state, its commands and its tests: settings, catalogue,
-//! limits, stock, shift, checkout, refund, people. Below them are the vocabulary (money, calendar,
-//! ids, barcode, event) and the one way in (command). Views for reading ([`Catalogue`],
+//! prices, limits, age, stock, kits, shift, drawer, people, staff, permission; discounts,
+//! promotions, coupons, loyalty; gift cards, credit. Checkout composes them, pricing says what a
+//! cart comes to, and refunds undo it. Below them are the vocabulary (money, calendar, ids, barcode,
+//! event) and the one way in (command). Views for reading ([`Catalogue`],
 //! [`StockOnHand`], [`OpenShifts`], [`Sales`], [`Settings`]) stand in the file of what they show.
 //!
 //! # What is deliberately absent
@@ -100,50 +98,84 @@
 #![warn(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking"))]
 
+mod age;
 mod barcode;
 mod calendar;
 mod catalogue;
 mod checkout;
 mod command;
+mod coupons;
+mod credit;
+mod discounts;
+mod drawer;
 pub mod event;
+mod gift_cards;
 mod ids;
 mod input;
+mod kits;
 mod limits;
+mod loyalty;
 mod money;
 mod payment;
 mod people;
+mod permission;
+mod prices;
+mod pricing;
+mod promotions;
 mod receipt;
 mod refund;
+mod refund_sale;
 mod refusal;
 mod sales;
 mod settings;
 mod shift;
+mod staff;
 mod stock;
 #[cfg(test)]
 mod testing;
 
+pub use age::{MAX_AGE, SetAgeRule};
 pub use barcode::{Gtin, InvalidBarcode};
 pub use calendar::{BusinessDay, CutOver, InvalidCutOver, InvalidZone, When, Zone};
 pub use catalogue::{
-    AddProduct, AddProducts, AssignBarcode, Catalogue, ChangePrice, MAX_PRODUCTS_AT_ONCE, Product,
+    AddProduct, AddProducts, AssignBarcode, Catalogue, MAX_PRODUCTS_AT_ONCE, Product,
     ReleaseBarcode,
 };
 pub use checkout::{Checkout, CheckoutLine};
-pub use command::{Command, Context, Done, Rejected, execute};
-pub use event::{Recorded, ShopEvent, Tender};
+pub use command::{Command, Context, Done, Rejected, execute, record_refusal};
+pub use coupons::{IssueCoupons, VoidCoupon};
+pub use credit::{Account, PayAccount, SetCreditLimit};
+pub use discounts::{Discount, GivenDiscount};
+pub use drawer::{CashWay, DropCash, MoveCash, ShiftTotals, TenderTotal};
+pub use event::{Recorded, ShopEvent};
+pub use gift_cards::{BlockGiftCard, GiftCard, IssueGiftCard, TopUpGiftCard};
 pub use ids::{
-    CustomerId, InvalidId, MAX_ID_CHARS, MAX_TILL_CHARS, ProductId, ReceiptId, RefundId, SaleId,
-    SeriesId, ShiftId, TillId, UserId, request_tag,
+    CouponId, CustomerId, GiftCardId, InvalidId, MAX_ID_CHARS, MAX_TILL_CHARS, ProductId,
+    PromotionId, ReceiptId, RefundId, SaleId, SeriesId, ShiftId, TillId, UserId, request_tag,
 };
 pub use input::{MAX_LINES, MAX_NOTE_CHARS, MAX_TEXT_CHARS};
+pub use kits::{DefineKit, KitComponent, MAX_COMPONENTS};
 pub use limits::{Limit, SetLimit};
-pub use money::{Amounts, BasisPoints, Currency, InvalidCurrency, Money, Quantity, TaxMode};
-pub use payment::{MAX_PAYMENTS, Payment};
-pub use people::{AddCustomer, AddStaff, CustomerMade, Role, StaffMade};
-pub use receipt::{Receipt, ReceiptLine, ReceiptPayment, RefundReceipt, RefundReceiptLine};
+pub use loyalty::{Loyalty, Points};
+pub use money::{
+    Amounts, BasisPoints, Currency, InvalidCoin, InvalidCurrency, Money, Quantity, SmallestCoin,
+    TaxMode, TaxRounding,
+};
+pub use payment::{MAX_PAYMENTS, PaidIn, Payment, Tender};
+pub use people::{AddCustomer, CustomerMade};
+pub use permission::{Authority, ChangeRole, Granted, Permission, Rights, Role};
+pub use prices::ChangePrice;
+pub use promotions::{DefinePromotion, Promotion};
+pub use receipt::{
+    Receipt, ReceiptLine, ReceiptPayment, ReducedBy, Reduction, RefundReceipt, RefundReceiptLine,
+};
 pub use refund::{Refund, RefundLine};
+pub use refund_sale::{LineReturned, RefundSale, Refundable, RefundableLine};
 pub use refusal::{Evidence, NextAction, Refusal, RefusalCode, RefusalDetails};
 pub use sales::{Sales, SalesBy, SalesReport, SalesRow};
-pub use settings::{ConfigureShop, Settings, ShopSettings};
+pub use settings::{ConfigureShop, Settings, ShopSettings, TillSettings};
 pub use shift::{CloseShift, OpenShift, OpenShifts, Shift, ShiftResult, ShiftStarted};
+pub use staff::{
+    AddStaff, NameHash, NameKey, RemoveStaff, SetStaffRole, Staff, StaffMade, StaffMember,
+};
 pub use stock::{AdjustStock, CountResult, CountStock, DeliveryLine, ReceiveStock, StockOnHand};

@@ -8,10 +8,11 @@ use ts_rs::TS;
 use crate::calendar::{BusinessDay, When};
 use crate::catalogue::Product;
 use crate::command::{Command, Context, NoHistory, no_history};
-use crate::event::{LimitSet, ProductSold, Recorded, ShopEvent};
+use crate::event::{LimitSet, ProductReturned, ProductSold, Recorded, ShopEvent};
 use crate::ids::{CustomerId, ProductId};
 use crate::input;
 use crate::money::Quantity;
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// The limits of a product.
@@ -46,6 +47,7 @@ pub struct SetLimit {
 
 impl Command for SetLimit {
     const NAME: &'static str = "set_limit";
+    const PERMISSION: Permission = Permission::ManageProducts;
     type Model = NoHistory;
     type Answer = ();
 
@@ -161,23 +163,34 @@ pub struct Bought {
     pub(crate) evidence: Evidence,
 }
 
-/// Only the same customer buying the same product conflicts. Refunds without a receipt give
-/// nothing back: nobody knows that it was this customer who bought.
+/// Only the same customer buying the same product conflicts. A refund with a receipt gives back what
+/// was bought on the day it was bought. Without one it gives nothing back: nobody knows that it was
+/// this customer who bought.
 pub(crate) fn bought_on(
     day: BusinessDay,
     customer: &CustomerId,
     product: &ProductId,
 ) -> DecisionProjection<Bought> {
-    let tags = [product.tag().clone(), customer.tag().clone()];
-    let item = QueryItem::new([ProductSold::TYPE], tags).expect("an item with a type is valid");
-    DecisionProjection::new(Bought::default(), item.into(), move |bought: &mut Bought, event| {
-        if let Some(ShopEvent::ProductSold(e)) = ShopEvent::decode(event)
-            && When::of(event).is_some_and(|when| when.business_day == day)
-        {
-            bought.quantity = bought.quantity.saturating_add(e.quantity);
-            bought.evidence.push(event.position);
+    let about = |event_type: &str| {
+        let tags = [product.tag().clone(), customer.tag().clone()];
+        Query::from(QueryItem::new([event_type], tags).expect("an item with a type is valid"))
+    };
+    let query = about(ProductSold::TYPE).or(about(ProductReturned::TYPE));
+    DecisionProjection::new(Bought::default(), query, move |bought: &mut Bought, event| {
+        match ShopEvent::decode(event) {
+            Some(ShopEvent::ProductSold(e))
+                if When::of(event).is_some_and(|when| when.business_day == day) =>
+            {
+                bought.quantity = bought.quantity.saturating_add(e.quantity);
+            }
+            Some(ShopEvent::ProductReturned(e)) if e.sold_on == Some(day) => {
+                bought.quantity = bought.quantity.saturating_sub(e.quantity);
+            }
+            _ => return,
         }
+        bought.evidence.push(event.position);
     })
+    .conflicts_with(about(ProductSold::TYPE))
     .named("bought", 1, day)
 }
 

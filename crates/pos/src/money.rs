@@ -54,6 +54,24 @@ impl Money {
         scaled(self.0, quantity.0, Quantity::UNIT.0).map(Self).filter(|amount| amount.is_exact())
     }
 
+    /// This share of it, rounded half away from zero to the minor unit; `None` beyond
+    /// ±[`Money::MAX`].
+    pub fn share(self, share: BasisPoints) -> Option<Self> {
+        let (share, whole) = (i64::from(share.0), i64::from(BasisPoints::MAX.0));
+        scaled(self.0, share, whole).map(Self).filter(|amount| amount.is_exact())
+    }
+
+    /// It in `count` of `whole` equal parts, rounded half away from zero to the minor unit; `None`
+    /// beyond ±[`Money::MAX`] or if there are no parts.
+    pub(crate) fn parts(self, count: i64, whole: i64) -> Option<Self> {
+        scaled(self.0, count, whole).map(Self).filter(|amount| amount.is_exact())
+    }
+
+    /// Whether it is nothing.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::ZERO
+    }
+
     fn is_exact(self) -> bool {
         self.0.unsigned_abs() <= Self::MAX.0.unsigned_abs()
     }
@@ -83,6 +101,12 @@ impl Quantity {
     /// So many whole units; `None` if they are too many to hold.
     pub fn units(units: i64) -> Option<Self> {
         units.checked_mul(Self::UNIT.0).map(Self)
+    }
+
+    /// How many whole units it is; `None` if it is not whole.
+    pub(crate) fn whole_units(self) -> Option<i64> {
+        let is_whole = self.0.checked_rem(Self::UNIT.0) == Some(0);
+        self.0.checked_div(Self::UNIT.0).filter(|_| is_whole)
     }
 
     /// The quantity in thousandths.
@@ -123,6 +147,8 @@ impl fmt::Display for Quantity {
 pub struct BasisPoints(u32);
 
 impl BasisPoints {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
     /// The highest rate there may be: 100 %.
     pub const MAX: Self = Self(10_000);
 
@@ -135,6 +161,31 @@ impl BasisPoints {
     pub const fn points(self) -> u32 {
         self.0
     }
+
+    /// Which share one amount is of another, rounded up; 100 % of nothing. Both are not negative.
+    pub(crate) fn ratio_rounded_up(part: Money, whole: Money) -> Self {
+        let (part, whole) = (i128::from(part.0), i128::from(whole.0));
+        let up = whole.saturating_sub(1);
+        let points = part.saturating_mul(Self::MAX.0.into()).saturating_add(up).checked_div(whole);
+        let points = points.and_then(|points| u32::try_from(points).ok());
+        points.map_or(Self::MAX, |points| Self(points.min(Self::MAX.0)))
+    }
+
+    /// The share that this one and then `next` of what it leaves are together, rounded up.
+    pub(crate) fn and_then_of_the_rest(self, next: Self) -> Self {
+        let whole = u64::from(Self::MAX.0);
+        let left = |share: Self| whole.saturating_sub(share.0.into());
+        let left = left(self).saturating_mul(left(next)).checked_div(whole).unwrap_or_default();
+        Self(u32::try_from(whole.saturating_sub(left)).unwrap_or(Self::MAX.0))
+    }
+}
+
+/// As a person writes it, in percent: `20`, `7.5`.
+impl fmt::Display for BasisPoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = decimal(self.0.into(), 2);
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
 }
 
 /// Whether prices hold their tax or tax comes on top.
@@ -145,6 +196,77 @@ pub enum TaxMode {
     Included,
     /// Tax is added to the price on the shelf.
     Excluded,
+}
+
+/// What tax is rounded on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxRounding {
+    /// Each line; the tax of a receipt is their sum.
+    #[default]
+    Line,
+    /// All lines of one rate on a receipt together. Each line gets its part of that tax, so that
+    /// lines still add up to it.
+    Receipt,
+}
+
+impl TaxRounding {
+    pub(crate) fn is_per_line(&self) -> bool {
+        *self == Self::Line
+    }
+}
+
+/// The smallest coin: what is paid in cash is a multiple of it. 1, 5 or 10 minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(try_from = "u8", into = "u8")]
+#[ts(type = "1 | 5 | 10")]
+pub struct SmallestCoin(u8);
+
+/// Why a number is no [`SmallestCoin`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the smallest coin is 1, 5 or 10 minor units, not {0}")]
+pub struct InvalidCoin(u8);
+
+impl SmallestCoin {
+    /// A coin of 1, 5 or 10 minor units.
+    pub fn new(minor: u8) -> Result<Self, InvalidCoin> {
+        match minor {
+            1 | 5 | 10 => Ok(Self(minor)),
+            _ => Err(InvalidCoin(minor)),
+        }
+    }
+
+    /// The nearest amount that can be paid in cash, rounded half away from zero; `None` beyond
+    /// ±[`Money::MAX`].
+    pub fn round(self, amount: Money) -> Option<Money> {
+        let coins = scaled(amount.0, 1, self.0.into())?;
+        coins.checked_mul(self.0.into()).map(Money).filter(|rounded| rounded.is_exact())
+    }
+
+    pub(crate) fn is_one(&self) -> bool {
+        self.0 == 1
+    }
+}
+
+impl Default for SmallestCoin {
+    /// One minor unit: nothing is rounded.
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl TryFrom<u8> for SmallestCoin {
+    type Error = InvalidCoin;
+
+    fn try_from(minor: u8) -> Result<Self, InvalidCoin> {
+        Self::new(minor)
+    }
+}
+
+impl From<SmallestCoin> for u8 {
+    fn from(coin: SmallestCoin) -> Self {
+        coin.0
+    }
 }
 
 /// What a line or a receipt comes to. `gross = net + tax`, always.
@@ -159,26 +281,27 @@ pub struct Amounts {
 }
 
 impl Amounts {
-    /// The amounts of a line: `quantity` at `price`, of which or on which `rate` is tax. The line
-    /// is rounded, then its tax; `None` beyond ±[`Money::MAX`].
-    pub fn of_line(
-        price: Money,
-        quantity: Quantity,
-        rate: BasisPoints,
-        mode: TaxMode,
-    ) -> Option<Self> {
-        let amount = price.times(quantity)?;
+    /// The tax in an amount, or on it, rounded half away from zero to the minor unit.
+    pub(crate) fn tax_on(amount: Money, rate: BasisPoints, mode: TaxMode) -> Option<Money> {
         let (rate, whole) = (i64::from(rate.0), i64::from(BasisPoints::MAX.0));
+        let whole = match mode {
+            TaxMode::Included => whole.checked_add(rate)?,
+            TaxMode::Excluded => whole,
+        };
+        scaled(amount.0, rate, whole).map(Money)
+    }
+
+    /// What an amount in the way prices are given comes to, if this is its tax.
+    pub(crate) fn of(amount: Money, tax: Money, mode: TaxMode) -> Option<Self> {
         match mode {
-            TaxMode::Included => {
-                let tax = Money(scaled(amount.0, rate, whole.checked_add(rate)?)?);
-                Some(Self { gross: amount, net: amount.checked_sub(tax)?, tax })
-            }
-            TaxMode::Excluded => {
-                let tax = Money(scaled(amount.0, rate, whole)?);
-                Some(Self { gross: amount.checked_add(tax)?, net: amount, tax })
-            }
+            TaxMode::Included => Some(Self { gross: amount, net: amount.checked_sub(tax)?, tax }),
+            TaxMode::Excluded => Some(Self { gross: amount.checked_add(tax)?, net: amount, tax }),
         }
+    }
+
+    /// What all of them come to; `None` beyond ±[`Money::MAX`].
+    pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        amounts.into_iter().try_fold(Self::default(), Self::checked_add)
     }
 
     /// The sum; `None` beyond ±[`Money::MAX`].
@@ -187,6 +310,15 @@ impl Amounts {
             gross: self.gross.checked_add(other.gross)?,
             net: self.net.checked_add(other.net)?,
             tax: self.tax.checked_add(other.tax)?,
+        })
+    }
+
+    /// The difference; `None` beyond ±[`Money::MAX`].
+    pub(crate) fn checked_sub(self, other: Self) -> Option<Self> {
+        Some(Self {
+            gross: self.gross.checked_sub(other.gross)?,
+            net: self.net.checked_sub(other.net)?,
+            tax: self.tax.checked_sub(other.tax)?,
         })
     }
 }
@@ -266,6 +398,38 @@ fn scaled(value: i64, numerator: i64, denominator: i64) -> Option<i64> {
     i64::try_from(half_added.checked_div(denominator.checked_mul(2)?)?).ok()
 }
 
+/// `value` in proportion to the weights, which are not negative: each gets its share rounded towards
+/// zero, and what is left over goes, one by one, to those from whom rounding took most, the first
+/// if it took the same. So the shares always add up to `value`. Without any weight the first takes
+/// it all.
+pub(crate) fn spread(value: i64, weights: &[i64]) -> Vec<i64> {
+    let whole = weights.iter().fold(0_i128, |sum, weight| sum.saturating_add((*weight).into()));
+    let (mut shares, mut lost) = (Vec::with_capacity(weights.len()), Vec::new());
+    for (index, weight) in weights.iter().enumerate() {
+        let product = i128::from(value).saturating_mul((*weight).into());
+        let share = product.checked_div(whole).and_then(|share| i64::try_from(share).ok());
+        shares.push(share.unwrap_or_default());
+        lost.push((product.checked_rem(whole).unwrap_or_default().saturating_abs(), index));
+    }
+    let shared = shares.iter().fold(0_i64, |sum, share| sum.saturating_add(*share));
+    let mut left_over = value.saturating_sub(shared);
+    if whole == 0 {
+        if let Some(first) = shares.first_mut() {
+            *first = value;
+        }
+        return shares;
+    }
+    lost.sort_by_key(|&(lost, index)| (std::cmp::Reverse(lost), index));
+    for (_, index) in lost {
+        let one = left_over.signum();
+        if let Some(share) = shares.get_mut(index) {
+            *share = share.saturating_add(one);
+        }
+        left_over = left_over.saturating_sub(one);
+    }
+    shares
+}
+
 /// A whole number written with its last `decimals` digits behind a dot.
 fn decimal(value: i64, decimals: u32) -> String {
     let sign = if value < 0 { "-" } else { "" };
@@ -287,8 +451,8 @@ mod tests {
     use super::*;
 
     fn line(price: i64, thousandths: i64, rate: u32, mode: TaxMode) -> (i64, i64, i64) {
-        let (price, quantity) = (Money::new(price), Quantity::new(thousandths));
-        let line = Amounts::of_line(price, quantity, BasisPoints::new(rate), mode).unwrap();
+        let line = (Money::new(price), Quantity::new(thousandths), BasisPoints::new(rate));
+        let line = Amounts::of_cart([line], mode, TaxRounding::Line).unwrap();
         (line.gross.minor(), line.net.minor(), line.tax.minor())
     }
 
@@ -327,7 +491,39 @@ mod tests {
         assert!(Currency::new("gbp").is_err());
     }
 
+    #[test]
+    fn cash_is_rounded_to_the_smallest_coin_half_away_from_zero() {
+        let round = |coin, minor| SmallestCoin::new(coin).unwrap().round(Money::new(minor));
+        for (coin, minor, rounded) in
+            [(1, 103, 103), (5, 102, 100), (5, 103, 105), (10, 105, 110), (10, -105, -110)]
+        {
+            assert_eq!(round(coin, minor), Some(Money::new(rounded)));
+        }
+        assert_eq!(SmallestCoin::new(2), Err(InvalidCoin(2)));
+    }
+
+    #[test]
+    fn what_is_left_over_goes_to_whom_rounding_took_most() {
+        assert_eq!(spread(100, &[1, 1, 1]), [34, 33, 33]);
+        assert_eq!(spread(10, &[65, 25, 10]), [7, 2, 1]); // 6.5, 2.5, 1: the first of two halves
+        assert_eq!(spread(-100, &[1, 1, 1]), [-34, -33, -33]);
+        assert_eq!((spread(7, &[0, 0]), spread(0, &[])), (vec![7, 0], vec![]));
+    }
+
     proptest! {
+        #[test]
+        fn shares_add_up_and_each_is_within_one_of_its_part(
+            value in -1_000_000_i64..1_000_000,
+            weights in prop::collection::vec(0_i64..1_000, 1..6),
+        ) {
+            let shares = spread(value, &weights);
+            prop_assert_eq!(shares.iter().sum::<i64>(), value);
+            let sum: i64 = weights.iter().sum();
+            for (share, weight) in shares.iter().zip(&weights).filter(|_| sum > 0) {
+                prop_assert!((share * sum - value * weight).abs() < sum);
+            }
+        }
+
         #[test]
         fn a_line_adds_up_and_is_within_half_a_unit_of_the_exact_value(
             price in 0..=Money::MAX_PRICE.minor(),

@@ -8,12 +8,14 @@ use ts_rs::TS;
 use crate::calendar::BusinessDay;
 use crate::event::{
     PaymentRefunded, PaymentTaken, ProductReturned, ProductSold, Recorded, RefundCompleted,
-    SaleCompleted, ShopEvent, Tender,
+    SaleCompleted, ShopEvent,
 };
 use crate::ids::{
-    CustomerId, ProductId, ReceiptId, RefundId, SaleId, SeriesId, ShiftId, TillId, UserId,
+    CouponId, CustomerId, GiftCardId, ProductId, PromotionId, ReceiptId, RefundId, SaleId,
+    SeriesId, ShiftId, TillId, UserId,
 };
 use crate::money::{BasisPoints, Money, Quantity, TaxMode};
+use crate::payment::Tender;
 
 /// The number of the series' last receipt; 0 before the first. Sales and refunds share a series,
 /// and only the same series conflicts: other tills never do.
@@ -64,12 +66,28 @@ pub struct Receipt {
     pub net: Money,
     /// The sum of the lines' tax.
     pub tax: Money,
+    /// What made it cheaper, in this order; what it took off is in the lines already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<Reduction>>")]
+    pub reductions: Vec<Reduction>,
+    /// What the cash part was rounded up by, or down if negative: a line of its own.
+    #[serde(default, skip_serializing_if = "Money::is_zero")]
+    #[ts(optional, as = "Option<Money>")]
+    pub rounding: Money,
     /// What was given.
     pub paid: Money,
     /// What was given back in cash.
     pub change: Money,
     /// How it was paid.
     pub payments: Vec<ReceiptPayment>,
+    /// The points that the customer earned by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub points_earned: Option<i64>,
+    /// The age that somebody made sure of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub age_checked: Option<u8>,
     /// What it is called elsewhere, such as an invoice number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -94,6 +112,10 @@ pub struct ReceiptLine {
     pub unit_price: Money,
     /// The price of one unit in the catalogue.
     pub list_price: Money,
+    /// What was taken off `unit_price` times `quantity`.
+    #[serde(default, skip_serializing_if = "Money::is_zero")]
+    #[ts(optional, as = "Option<Money>")]
+    pub discount: Money,
     /// With tax.
     pub gross: Money,
     /// Without tax.
@@ -104,6 +126,52 @@ pub struct ReceiptLine {
     pub tax_rate: BasisPoints,
 }
 
+/// Something that made a sale cheaper.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Reduction {
+    /// What it was.
+    pub by: ReducedBy,
+    /// The lines it was taken off, from 1; none if it was the whole sale.
+    pub lines: Vec<u32>,
+    /// By how much, altogether.
+    pub amount: Money,
+}
+
+/// What made a sale cheaper.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum ReducedBy {
+    /// Somebody gave a discount, for this reason.
+    Discount(Option<String>),
+    /// A promotion.
+    Promotion(PromotionId),
+    /// A coupon.
+    Coupon(CouponId),
+    /// So many of the customer's points.
+    Points(#[ts(type = "number")] i64),
+}
+
+impl Reduction {
+    /// What an event of a sale's commit tells of; `None` if it is something else.
+    fn of(event: &ShopEvent) -> Option<Self> {
+        let (by, lines, amount) = match event {
+            ShopEvent::DiscountGiven(e) => {
+                (ReducedBy::Discount(e.reason.clone()), e.line.into_iter().collect(), e.amount)
+            }
+            ShopEvent::PromotionApplied(e) => {
+                (ReducedBy::Promotion(e.promotion.clone()), e.lines.clone(), e.amount)
+            }
+            ShopEvent::CouponRedeemed(e) => {
+                (ReducedBy::Coupon(e.coupon.clone()), Vec::new(), e.amount)
+            }
+            ShopEvent::PointsRedeemed(e) => (ReducedBy::Points(e.points), Vec::new(), e.amount),
+            _ => return None,
+        };
+        Some(Self { by, lines, amount })
+    }
+}
+
 /// A payment on a [`Receipt`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -112,6 +180,10 @@ pub struct ReceiptPayment {
     pub tender: Tender,
     /// What it covered.
     pub amount: Money,
+    /// The gift card, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub card: Option<GiftCardId>,
     /// The cash that was given, if it was cash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -147,9 +219,13 @@ impl Receipt {
             gross: sale.gross,
             net: sale.net,
             tax: sale.tax,
+            reductions: Vec::new(),
+            rounding: sale.rounding,
             paid: sale.paid,
             change: sale.change,
             payments: Vec::new(),
+            points_earned: None,
+            age_checked: None,
             reference: sale.reference,
             note: sale.note,
         };
@@ -157,7 +233,9 @@ impl Receipt {
             match &recorded.event {
                 ShopEvent::ProductSold(line) => receipt.lines.push(line.into()),
                 ShopEvent::PaymentTaken(payment) => receipt.payments.push(payment.into()),
-                _ => {}
+                ShopEvent::PointsEarned(earned) => receipt.points_earned = Some(earned.points),
+                ShopEvent::AgeChecked(checked) => receipt.age_checked = Some(checked.age),
+                event => receipt.reductions.extend(Reduction::of(event)),
             }
         }
         Some(receipt)
@@ -178,6 +256,7 @@ impl From<&ProductSold> for ReceiptLine {
             quantity: sold.quantity,
             unit_price: sold.unit_price,
             list_price: sold.list_price,
+            discount: sold.discount,
             gross: sold.gross,
             net: sold.net,
             tax: sold.tax,
@@ -191,6 +270,7 @@ impl From<&PaymentTaken> for ReceiptPayment {
         Self {
             tender: payment.tender,
             amount: payment.amount,
+            card: payment.card.clone(),
             given: payment.given,
             change: payment.change,
             reference: payment.reference.clone(),
@@ -224,16 +304,24 @@ pub struct RefundReceipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub customer: Option<CustomerId>,
+    /// The sale whose receipt was shown; none without a receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub sale: Option<SaleId>,
     /// Whether the prices hold their tax.
     pub tax_mode: TaxMode,
     /// Its lines, in the order given.
     pub lines: Vec<RefundReceiptLine>,
-    /// The sum of the lines, with tax: what was paid back.
+    /// The sum of the lines, with tax: what was paid back, but for the rounding.
     pub gross: Money,
     /// The sum of the lines, without tax.
     pub net: Money,
     /// The sum of the lines' tax.
     pub tax: Money,
+    /// What the cash paid back was rounded up by, or down if negative.
+    #[serde(default, skip_serializing_if = "Money::is_zero")]
+    #[ts(optional, as = "Option<Money>")]
+    pub rounding: Money,
     /// How it was paid back.
     pub payments: Vec<ReceiptPayment>,
     /// Why.
@@ -284,11 +372,13 @@ impl RefundReceipt {
             shift: refund.shift,
             cashier: refund.cashier,
             customer: refund.customer,
+            sale: refund.sale,
             tax_mode: refund.tax_mode,
             lines: Vec::new(),
             gross: refund.gross,
             net: refund.net,
             tax: refund.tax,
+            rounding: refund.rounding,
             payments: Vec::new(),
             reason: refund.reason,
             reference: refund.reference,
@@ -325,6 +415,7 @@ impl From<&PaymentRefunded> for ReceiptPayment {
         Self {
             tender: payment.tender,
             amount: payment.amount,
+            card: payment.card.clone(),
             given: None,
             change: None,
             reference: payment.reference.clone(),

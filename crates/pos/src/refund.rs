@@ -7,11 +7,15 @@ use ts_rs::TS;
 
 use crate::command::{Command, Context};
 use crate::event::{
-    PaymentRefunded, ProductReturned, Recorded, RefundCompleted, ShopEvent, Tender,
+    PaymentRefunded, ProductReturned, Recorded, RefundCompleted, ShopEvent, StockReturned,
 };
 use crate::ids::{CustomerId, ProductId, RefundId, SeriesId};
 use crate::input::{self, MAX_TEXT_CHARS};
+use crate::kits;
 use crate::money::{Amounts, Money, Quantity};
+use crate::payment::Tender;
+use crate::permission::Permission;
+use crate::pricing::Pricing;
 use crate::receipt::{RefundReceipt, last_number_in};
 use crate::refusal::Refusal;
 use crate::shift::{OpenShiftState, shift_of};
@@ -22,7 +26,7 @@ use crate::shift::{OpenShiftState, shift_of};
 pub struct Refund {
     /// What comes back, at most [`MAX_LINES`](crate::MAX_LINES) lines. They keep their order.
     pub lines: Vec<RefundLine>,
-    /// How it is paid back.
+    /// How it is paid back: in cash, by card or with a voucher.
     pub tender: Tender,
     /// Why; may be empty.
     pub reason: String,
@@ -57,6 +61,7 @@ fn yes() -> bool {
 
 impl Command for Refund {
     const NAME: &'static str = "refund";
+    const PERMISSION: Permission = Permission::RefundWithoutReceipt;
     type Model = (DecisionProjection<OpenShiftState>, DecisionProjection<u64>);
     type Answer = RefundReceipt;
 
@@ -66,6 +71,10 @@ impl Command for Refund {
             input::moved(line.quantity)
                 .and_then(|()| input::price(line.price))
                 .map_err(|r| r.product(&line.product).line(input::line_number(index)))?;
+        }
+        if matches!(self.tender, Tender::GiftCard | Tender::Account) {
+            let message = "Without a receipt money goes back in cash or by card. Correct it.";
+            return Err(input::invalid(message));
         }
         input::optional("reason", Some(&self.reason), MAX_TEXT_CHARS)?;
         input::optional("reference", self.reference.as_deref(), MAX_TEXT_CHARS)?;
@@ -78,19 +87,27 @@ impl Command for Refund {
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
         let shift = shift.open()?;
+        let settings = context.settings()?;
         let refund = RefundId::from(context.request_id);
         let returned = self.returned(&refund, context)?;
-        let total = returned
-            .iter()
-            .try_fold(Amounts::default(), |total, line| total.checked_add(line.amounts()))
+        let total = Amounts::checked_sum(returned.iter().map(ProductReturned::amounts))
             .ok_or_else(input::overflow)?;
-        let payment = (total.gross > Money::ZERO).then(|| PaymentRefunded {
+        let amount = match self.tender {
+            Tender::Cash => settings.smallest_coin.round(total.gross),
+            _ => Some(total.gross),
+        };
+        let amount = amount.ok_or_else(input::overflow)?;
+        let payment = (amount > Money::ZERO).then(|| PaymentRefunded {
             refund: refund.clone(),
             shift: shift.clone(),
             tender: self.tender,
-            amount: total.gross,
+            amount,
+            sale: None,
+            payment: None,
+            card: None,
             reference: self.reference.clone(),
         });
+        let parts = self.parts_returned(&refund, context)?;
         let completed = RefundCompleted {
             refund,
             series: SeriesId::from(&context.till),
@@ -99,18 +116,21 @@ impl Command for Refund {
             shift: shift.clone(),
             cashier: context.user.clone(),
             customer: self.customer.clone(),
-            tax_mode: context.settings()?.tax_mode,
+            sale: None,
+            tax_mode: settings.tax_mode,
             lines: input::count(returned.len()),
             payments: input::count(payment.iter().len()),
             gross: total.gross,
             net: total.net,
             tax: total.tax,
+            rounding: amount.checked_sub(total.gross).ok_or_else(input::overflow)?,
             reason: self.reason.clone(),
             reference: self.reference.clone(),
         };
         Ok(std::iter::once(completed.into())
             .chain(returned.into_iter().map(ShopEvent::from))
             .chain(payment.map(ShopEvent::from))
+            .chain(parts)
             .collect())
     }
 
@@ -126,13 +146,14 @@ impl Refund {
         refund: &RefundId,
         context: &Context<'_>,
     ) -> Result<Vec<ProductReturned>, Refusal> {
-        let mode = context.settings()?.tax_mode;
-        let mut returned = Vec::with_capacity(self.lines.len());
+        let (mut returned, mut pricing) =
+            (Vec::with_capacity(self.lines.len()), Pricing::default());
         for (index, line) in self.lines.iter().enumerate() {
             let line_number = input::line_number(index);
             let product =
                 context.catalogue.known(&line.product).map_err(|r| r.line(line_number))?;
-            let amounts = Amounts::of_line(line.price, line.quantity, product.tax_rate, mode)
+            pricing
+                .push(line.price, line.quantity, product.tax_rate)
                 .ok_or_else(|| input::overflow().product(&product.id).line(line_number))?;
             returned.push(ProductReturned {
                 refund: refund.clone(),
@@ -140,14 +161,43 @@ impl Refund {
                 product: product.id.clone(),
                 quantity: line.quantity,
                 unit_price: line.price,
-                gross: amounts.gross,
-                net: amounts.net,
-                tax: amounts.tax,
+                gross: Money::ZERO,
+                net: Money::ZERO,
+                tax: Money::ZERO,
                 tax_rate: product.tax_rate,
                 restocked: self.restock && product.stocked,
+                sale: None,
+                sold_line: None,
+                sold_on: None,
+                customer: None,
             });
         }
+        let settings = context.settings()?;
+        let amounts = pricing.amounts(settings.tax_mode, settings.tax_rounding);
+        let amounts = amounts.ok_or_else(input::overflow)?;
+        for (line, Amounts { gross, net, tax }) in returned.iter_mut().zip(amounts) {
+            (line.gross, line.net, line.tax) = (gross, net, tax);
+        }
         Ok(returned)
+    }
+
+    /// What goes back on the shelf of the kits among the lines, as they are made now.
+    fn parts_returned(
+        &self,
+        refund: &RefundId,
+        context: &Context<'_>,
+    ) -> Result<Vec<ShopEvent>, Refusal> {
+        let mut parts = Vec::new();
+        for (index, line) in self.lines.iter().enumerate().filter(|_| self.restock) {
+            let number = input::line_number(index);
+            let kit = context.catalogue.known(&line.product)?;
+            let of_kit = kits::parts_of(kit, line.quantity).map_err(|r| r.line(number))?;
+            parts.extend(of_kit.into_iter().map(|(product, quantity)| {
+                let (refund, product) = (refund.clone(), product.clone());
+                StockReturned { refund, line: number, product, quantity }.into()
+            }));
+        }
+        Ok(parts)
     }
 }
 
@@ -199,12 +249,14 @@ mod tests {
             shift: shift_at("T1"),
             cashier: UserId::new("ann").unwrap(),
             customer: None,
+            sale: None,
             tax_mode: TaxMode::Included,
             lines: 1,
             payments: 1,
             gross: Money::new(240),
             net: Money::new(200),
             tax: Money::new(40),
+            rounding: Money::ZERO,
             reason: "broken".into(),
             reference: Some("C1".into()),
         };
@@ -219,12 +271,19 @@ mod tests {
             tax: Money::new(40),
             tax_rate: BasisPoints::new(2000),
             restocked: true,
+            sale: None,
+            sold_line: None,
+            sold_on: None,
+            customer: None,
         };
         let paid_back = PaymentRefunded {
             refund: id.clone(),
             shift: shift_at("T1"),
             tender: Tender::Cash,
             amount: Money::new(240),
+            sale: None,
+            payment: None,
+            card: None,
             reference: Some("C1".into()),
         };
         let expected = of_request([completed.into(), returned.into(), paid_back.into()]);

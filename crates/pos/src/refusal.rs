@@ -51,10 +51,142 @@ pub enum RefusalCode {
     ShiftOpen,
     /// The payments don't cover the total.
     NotEnoughPaid,
-    /// More is charged to cards than the total; only cash gives change.
+    /// More is charged to cards, or taken in vouchers and the like, than the total; only cash gives
+    /// change.
     CardOverpaid,
     /// A payment is zero, negative or absurdly large.
     PaymentOutOfBounds,
+    /// A product is made of other parts since a moment ago, and this act didn't know of it.
+    KitChanged,
+    /// Nobody made sure that the customer is old enough.
+    AgeCheckNeeded,
+    /// The price changed since it was scanned, and too long ago to be honoured.
+    PriceChanged,
+    /// A discount, promotion or coupon takes nothing off, or more than there is.
+    NothingToReduce,
+    /// No promotion has this id.
+    PromotionUnknown,
+    /// A promotion changed a moment ago, and this act didn't know of it.
+    PromotionChanged,
+    /// The promotion does not count on this business day.
+    PromotionNotRunning,
+    /// The promotion was used as often as it may be.
+    PromotionUsedUp,
+    /// No coupon has this code.
+    CouponUnknown,
+    /// The coupon was redeemed or declared void.
+    CouponSpent,
+    /// The coupon counts no more.
+    CouponExpired,
+    /// A coupon has this code already.
+    CouponTaken,
+    /// It must be known whose sale this is.
+    CustomerNeeded,
+    /// No customer has this id.
+    CustomerUnknown,
+    /// The customer has fewer points.
+    NotEnoughPoints,
+    /// No gift card has this code.
+    GiftCardUnknown,
+    /// The gift card is blocked.
+    GiftCardBlocked,
+    /// There is less on the gift card.
+    GiftCardTooLow,
+    /// A gift card has this code already.
+    GiftCardTaken,
+    /// The customer would owe more than the limit.
+    CreditExceeded,
+    /// The customer owes less than is to be paid.
+    NotOwed,
+    /// There is no such sale.
+    SaleUnknown,
+    /// More is to be refunded of a line than was sold and not refunded yet.
+    RefundExceedsSale,
+    /// Who acts may not do this, and nobody who may has approved it.
+    NotPermitted,
+    /// More discount than who acts, or who approved it, may give.
+    DiscountOverLimit,
+    /// There is less cash in the drawer.
+    NotEnoughCash,
+    /// Something happened in the shift after its drawer was counted.
+    CountOutdated,
+    /// Nobody of the staff has this id.
+    StaffUnknown,
+    /// Someone of the staff has this name already.
+    NameTaken,
+    /// Someone's role was changed a moment ago, and this act didn't know of it.
+    RoleJustChanged,
+    /// Nobody is signed in at this till.
+    SignedOut,
+    /// The PIN is wrong, or the person has none.
+    PinWrong,
+    /// The PIN was wrong too often; nobody may try it for a while.
+    PinLocked,
+}
+
+impl RefusalCode {
+    /// Whether only what was sent is to blame: then there is nothing in it for who looks after the
+    /// shop.
+    pub fn is_of_input(self) -> bool {
+        match self {
+            Self::ShopNotConfigured
+            | Self::CurrencyFixed
+            | Self::RequestReused
+            | Self::InvalidInput
+            | Self::ProductUnknown
+            | Self::ProductExists
+            | Self::BarcodeTaken
+            | Self::BarcodeUnknown
+            | Self::TooManyLines
+            | Self::Empty
+            | Self::QuantityOutOfBounds
+            | Self::PriceOutOfBounds
+            | Self::AmountOverflow
+            | Self::HoldsNoStock
+            | Self::LimitChanged
+            | Self::ShiftOpen
+            | Self::NotEnoughPaid
+            | Self::CardOverpaid
+            | Self::PaymentOutOfBounds
+            | Self::StaffUnknown
+            | Self::NameTaken
+            | Self::RoleJustChanged
+            | Self::SignedOut
+            | Self::PinWrong
+            | Self::KitChanged
+            | Self::AgeCheckNeeded
+            | Self::PriceChanged
+            | Self::NothingToReduce
+            | Self::PromotionUnknown
+            | Self::PromotionChanged
+            | Self::PromotionNotRunning
+            | Self::CouponUnknown
+            | Self::CouponTaken
+            | Self::CustomerNeeded
+            | Self::CustomerUnknown
+            | Self::GiftCardUnknown
+            | Self::GiftCardTooLow
+            | Self::GiftCardTaken
+            | Self::NotOwed
+            | Self::SaleUnknown
+            | Self::PinLocked => true,
+            Self::OutOfStock
+            | Self::LimitPerReceipt
+            | Self::LimitPerCustomerDay
+            | Self::ShiftClosed
+            | Self::NotEnoughCash
+            | Self::CountOutdated
+            | Self::NotPermitted
+            | Self::PromotionUsedUp
+            | Self::CouponSpent
+            | Self::CouponExpired
+            | Self::NotEnoughPoints
+            | Self::GiftCardBlocked
+            | Self::CreditExceeded
+            | Self::RefundExceedsSale
+            | Self::DiscountOverLimit => false,
+        }
+    }
 }
 
 /// What can be done about a refusal.
@@ -81,6 +213,28 @@ pub enum NextAction {
     TryAgain,
     /// Send it as a new request.
     UseNewRequest,
+    /// Make sure of the customer's age, and record it.
+    CheckAge,
+    /// Tell the customer the new price, and charge that.
+    ConfirmPrice,
+    /// Leave the discount out, or lower it.
+    ReduceDiscount,
+    /// Leave the promotion out.
+    RemovePromotion,
+    /// Leave the coupon out.
+    RemoveCoupon,
+    /// Redeem fewer points.
+    ReducePoints,
+    /// Say which customer it is.
+    ChooseCustomer,
+    /// Let somebody approve it who may.
+    GetApproval,
+    /// Count the drawer again.
+    CountAgain,
+    /// Sign in at this till.
+    SignIn,
+    /// Wait until it may be tried again.
+    Wait,
 }
 
 /// A rule's no.
@@ -108,7 +262,8 @@ pub struct RefusalDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub line: Option<u32>,
-    /// What is left: thousandths of the product, or minor units still to be paid.
+    /// What is left, by what the code is about: thousandths of a product, minor units of money,
+    /// basis points of discount, points, uses, tries, seconds to wait, or years of age.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "number")]
     pub left: Option<i64>,
@@ -148,6 +303,12 @@ impl Refusal {
     /// Says how much is still to be paid.
     pub fn money_left(mut self, left: Money) -> Self {
         self.details.left = Some(left.minor());
+        self
+    }
+
+    /// Says how much is left of something else: points, uses, tries, seconds, years.
+    pub fn left(mut self, left: impl Into<i64>) -> Self {
+        self.details.left = Some(left.into());
         self
     }
 

@@ -9,7 +9,9 @@ use crate::calendar::{BusinessDay, CutOver, Zone};
 use crate::command::{Command, Context};
 use crate::event::{Recorded, ShopConfigured, ShopEvent, of_types};
 use crate::input;
-use crate::money::{Currency, TaxMode};
+use crate::loyalty::Loyalty;
+use crate::money::{Currency, Money, SmallestCoin, TaxMode, TaxRounding};
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// What holds for the whole shop.
@@ -26,9 +28,85 @@ pub struct ShopSettings {
     pub cut_over: CutOver,
     /// Whether prices hold their tax. Each sale records what held for it.
     pub tax_mode: TaxMode,
+    /// What tax is rounded on; each line unless told otherwise.
+    #[serde(default, skip_serializing_if = "TaxRounding::is_per_line")]
+    #[ts(optional, as = "Option<TaxRounding>")]
+    pub tax_rounding: TaxRounding,
+    /// The smallest coin, to which cash is rounded; 1 unless told otherwise.
+    #[serde(default, skip_serializing_if = "SmallestCoin::is_one")]
+    #[ts(optional, as = "Option<SmallestCoin>")]
+    pub smallest_coin: SmallestCoin,
+    /// How many minutes after a price change the price as scanned is still charged; 0 unless told
+    /// otherwise.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[ts(optional, as = "Option<u32>")]
+    pub price_grace_minutes: u32,
+    /// How customers earn points, if they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub loyalty: Option<Loyalty>,
+    /// What holds at each of its tills.
+    #[serde(default, skip_serializing_if = "TillSettings::is_default")]
+    #[ts(optional, as = "Option<TillSettings>")]
+    pub tills: TillSettings,
+}
+
+fn is_zero(minutes: &u32) -> bool {
+    *minutes == 0
+}
+
+/// What holds at each till of a shop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TillSettings {
+    /// After how many seconds in which nobody touched it a till signs out who is there; 0 is never.
+    pub auto_lock_seconds: u32,
+    /// How far a count of the drawer may be off before it needs who may accept that; 0 or more.
+    pub variance_limit: Money,
+    /// How much cash a drawer may hold before some of it is to be dropped in the safe.
+    pub drawer_limit: Option<Money>,
+}
+
+impl TillSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        input::cash(self.variance_limit)?;
+        self.drawer_limit.map_or(Ok(()), input::cash)
+    }
+}
+
+impl Default for TillSettings {
+    fn default() -> Self {
+        Self { auto_lock_seconds: 300, variance_limit: Money::new(500), drawer_limit: None }
+    }
 }
 
 impl ShopSettings {
+    /// A shop with what every shop must say, and all else as it is unless told otherwise.
+    pub fn new(
+        name: &str,
+        currency: Currency,
+        zone: Zone,
+        cut_over: CutOver,
+        tax_mode: TaxMode,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            currency,
+            zone,
+            cut_over,
+            tax_mode,
+            tax_rounding: TaxRounding::default(),
+            smallest_coin: SmallestCoin::default(),
+            price_grace_minutes: 0,
+            loyalty: None,
+            tills: TillSettings::default(),
+        }
+    }
+
     /// The business day that an instant counts for.
     pub fn business_day(&self, at: DateTime<Utc>) -> BusinessDay {
         self.cut_over.business_day(at, self.zone)
@@ -49,11 +127,14 @@ pub struct Configured {
 
 impl Command for ConfigureShop {
     const NAME: &'static str = "configure_shop";
+    const PERMISSION: Permission = Permission::ManageShop;
     type Model = DecisionProjection<Option<Configured>>;
     type Answer = ();
 
     fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
         input::name("shop's name", &self.0.name)?;
+        self.0.loyalty.as_ref().map_or(Ok(()), Loyalty::check)?;
+        self.0.tills.check()?;
         let query = of_types([ShopConfigured::TYPE]);
         Ok(DecisionProjection::new(None, query, |configured, event| {
             if let Some(ShopEvent::ShopConfigured(e)) = ShopEvent::decode(event) {

@@ -9,12 +9,14 @@ use ts_rs::TS;
 
 use crate::calendar::{BusinessDay, When};
 use crate::command::{Command, Context};
+use crate::drawer::{Tally, totals_of};
 use crate::event::{
-    PaymentRefunded, PaymentTaken, Recorded, ShiftClosed, ShiftOpened, ShopEvent, Tender, of_types,
+    Denomination, JournalMark, Recorded, ShiftClosed, ShiftOpened, ShopEvent, of_types,
 };
 use crate::ids::{ShiftId, TillId};
 use crate::input;
 use crate::money::Money;
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// Opens a shift at the till. It is called by the request's id.
@@ -51,6 +53,22 @@ impl OpenShiftState {
                 .because(&self.evidence)
         })
     }
+
+    /// Refuses unless this is the open shift.
+    pub(crate) fn is_open(&self, shift: &ShiftId) -> Result<(), Refusal> {
+        if self.open()? == shift {
+            return Ok(());
+        }
+        let message = "Another shift is open at this till by now. Count the drawer again.";
+        Err(Refusal::new(RefusalCode::ShiftClosed, message)
+            .action(NextAction::CorrectInput)
+            .because(&self.evidence))
+    }
+
+    /// The cash that was in the drawer when it was opened.
+    pub(crate) fn float(&self) -> Money {
+        self.float
+    }
 }
 
 /// The till's open shift: what opens or closes one conflicts, at this till only.
@@ -69,6 +87,7 @@ pub(crate) fn shift_of(till: &TillId) -> DecisionProjection<OpenShiftState> {
 
 impl Command for OpenShift {
     const NAME: &'static str = "open_shift";
+    const PERMISSION: Permission = Permission::RunShifts;
     type Model = DecisionProjection<OpenShiftState>;
     type Answer = ShiftStarted;
 
@@ -110,7 +129,19 @@ pub struct CloseShift {
     pub shift: ShiftId,
     /// The cash in the drawer; 0 or more.
     pub counted_cash: Money,
+    /// The notes and coins it was counted by, if it was; they make up `countedCash`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<Denomination>>")]
+    pub denominations: Vec<Denomination>,
+    /// The head of the history when the drawer was counted. What happened in the shift since makes
+    /// the count worthless; without it, it is taken to be of this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub as_of: Option<u64>,
 }
+
+/// The most kinds of notes and coins that are counted.
+const MAX_DENOMINATIONS: usize = 100;
 
 /// What closing a shift came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -122,54 +153,91 @@ pub struct ShiftResult {
     pub counted: Money,
     /// `counted - expected`: negative if cash is missing.
     pub variance: Money,
+    /// The number of the Z report; `null` for shifts closed before there were any.
+    #[ts(type = "number | null")]
+    pub z: Option<u64>,
+    /// What the journal was then, to be printed; `null` where the store cannot tell.
+    pub journal: Option<JournalMark>,
 }
 
-/// The cash that came into the drawer in this shift, less what went out. A late sale conflicts, so
-/// that closing counts it.
-fn cash_moved_in(shift: &ShiftId) -> DecisionProjection<i128> {
-    let query = Query::tagged([PaymentTaken::TYPE, PaymentRefunded::TYPE], shift.tag());
-    DecisionProjection::new(0, query, |cash: &mut i128, event| {
-        let moved = match ShopEvent::decode(event) {
-            Some(ShopEvent::PaymentTaken(e)) if e.tender == Tender::Cash => {
-                i128::from(e.amount.minor())
-            }
-            Some(ShopEvent::PaymentRefunded(e)) if e.tender == Tender::Cash => {
-                0_i128.saturating_sub(e.amount.minor().into())
-            }
-            _ => 0,
+impl CloseShift {
+    /// Closes a shift with so much cash, counted just now.
+    pub fn counted(shift: ShiftId, counted_cash: Money) -> Self {
+        Self { shift, counted_cash, denominations: Vec::new(), as_of: None }
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        input::cash(self.counted_cash)?;
+        if self.denominations.is_empty() {
+            return Ok(());
+        }
+        if self.denominations.len() > MAX_DENOMINATIONS {
+            let message = format!("At most {MAX_DENOMINATIONS} kinds of notes and coins fit.");
+            return Err(input::invalid(message));
+        }
+        let worth = |kind: &Denomination| {
+            let value = Some(kind.value.minor()).filter(|value| *value > 0)?;
+            value.checked_mul(kind.pieces.into()).map(Money::new)
         };
-        *cash = cash.saturating_add(moved);
+        let worths: Option<Vec<Money>> = self.denominations.iter().map(worth).collect();
+        if worths.and_then(Money::checked_sum) == Some(self.counted_cash) {
+            return Ok(());
+        }
+        Err(input::invalid("The notes and coins do not make up the cash counted. Correct them."))
+    }
+}
+
+/// The number of the till's last Z report: what closes a shift here conflicts, as it does anyway.
+fn last_z_of(till: &TillId) -> DecisionProjection<u64> {
+    let query = Query::tagged([ShiftClosed::TYPE], till.tag());
+    DecisionProjection::new(0, query, |last, event| {
+        if let Some(ShopEvent::ShiftClosed(ShiftClosed { z: Some(z), .. })) =
+            ShopEvent::decode(event)
+        {
+            *last = z;
+        }
     })
-    .named("cash_moved", 1, shift)
+    .named("last_z", 1, till)
+    .last_only()
 }
 
 impl Command for CloseShift {
     const NAME: &'static str = "close_shift";
-    type Model = (DecisionProjection<OpenShiftState>, DecisionProjection<i128>);
+    const PERMISSION: Permission = Permission::RunShifts;
+    type Model =
+        (DecisionProjection<OpenShiftState>, DecisionProjection<Tally>, DecisionProjection<u64>);
     type Answer = ShiftResult;
 
     fn model(&self, context: &Context<'_>) -> Result<Self::Model, Refusal> {
-        input::cash(self.counted_cash)?;
-        Ok((shift_of(&context.till), cash_moved_in(&self.shift)))
+        self.check()?;
+        Ok((shift_of(&context.till), totals_of(&self.shift), last_z_of(&context.till)))
     }
 
     fn decide(
         &self,
-        (state, cash): &(OpenShiftState, i128),
+        (state, tally, last_z): &(OpenShiftState, Tally, u64),
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
-        if state.open()? != &self.shift {
-            let message = "Another shift is open at this till by now. Count the drawer again.";
-            return Err(Refusal::new(RefusalCode::ShiftClosed, message)
-                .action(NextAction::CorrectInput)
-                .because(&state.evidence));
+        state.is_open(&self.shift)?;
+        tally.counted_at(self.as_of)?;
+        let overflow = input::overflow;
+        let expected = state.float.checked_add(tally.totals.cash).ok_or_else(overflow)?;
+        let variance = self.counted_cash.checked_sub(expected).ok_or_else(overflow)?;
+        // How much it is off is told only once the count stands: else one could count to fit.
+        let limit = context.settings()?.tills.variance_limit;
+        if variance.minor().saturating_abs() > limit.minor() {
+            context.permit(Permission::AcceptVariance)?;
         }
-        let expected = i128::from(state.float.minor()).saturating_add(*cash);
-        let expected = i64::try_from(expected).map_err(|_| input::overflow())?;
-        let (shift, till) = (self.shift.clone(), context.till.clone());
-        let (expected, counted) = (Money::new(expected), self.counted_cash);
-        counted.checked_sub(expected).ok_or_else(input::overflow)?;
-        Ok(vec![ShiftClosed { shift, till, counted, expected }.into()])
+        let closed = ShiftClosed {
+            shift: self.shift.clone(),
+            till: context.till.clone(),
+            counted: self.counted_cash,
+            expected,
+            denominations: self.denominations.clone(),
+            z: Some(last_z.saturating_add(1)),
+            journal: context.journal.clone(),
+        };
+        Ok(vec![closed.into()])
     }
 
     fn answer(recorded: &[Recorded]) -> Option<ShiftResult> {
@@ -178,6 +246,8 @@ impl Command for CloseShift {
                 expected: e.expected,
                 counted: e.counted,
                 variance: e.counted.checked_sub(e.expected)?,
+                z: e.z,
+                journal: e.journal.clone(),
             }),
             _ => None,
         }
@@ -252,13 +322,13 @@ mod tests {
 
     use super::*;
     use crate::testing::{
-        Interrupted, act, added, at, cart, configured, of_request, opened, received, refusal, seen,
-        shift_at, sku, till, units,
+        Actor, Interrupted, act, added, at, cart, configured, hired, of_request, opened, received,
+        refusal, seen, shift_at, sku, till, units,
     };
-    use crate::{Refund, RefundLine};
+    use crate::{Authority, Refund, RefundLine, Role, Tender, UserId};
 
     fn close(counted: i64) -> CloseShift {
-        CloseShift { shift: shift_at("T1"), counted_cash: Money::new(counted) }
+        CloseShift::counted(shift_at("T1"), Money::new(counted))
     }
 
     fn open_shop() -> MemoryStore {
@@ -316,7 +386,8 @@ mod tests {
         let expected = Money::new(5000 + 300 + 50 - 100);
         let (counted, variance) = (Money::new(5245), Money::new(-5));
         let done = at("T1", 7).act(&store, &close(5245)).unwrap();
-        assert_eq!(done.answer, ShiftResult { expected, counted, variance });
+        let (z, journal) = (Some(1), None);
+        assert_eq!(done.answer, ShiftResult { expected, counted, variance, z, journal });
     }
 
     #[test]
@@ -326,14 +397,82 @@ mod tests {
         let closing = Interrupted::new(close(5100), || drop(at("T1", 1).act(&store, &late)));
         let done = at("T1", 2).act(&store, &closing).unwrap();
         assert_eq!((done.answer.variance, done.trace.conflicts()), (Money::ZERO, 1));
-        let elsewhere = CloseShift { shift: shift_at("T2"), counted_cash: Money::new(5000) };
+        let elsewhere = CloseShift::counted(shift_at("T2"), Money::new(5000));
         assert_eq!(at("T2", 3).act(&store, &elsewhere).unwrap().trace.conflicts(), 0);
+    }
+
+    #[test]
+    fn a_count_that_something_happened_after_is_made_again() {
+        let store = open_shop();
+        let counted = CloseShift { as_of: Some(store.head().unwrap()), ..close(5000) };
+        let cash = cart(&[("A", 1)], &[(Tender::Cash, 100)]);
+        at("T2", 1).act(&store, &cash).unwrap();
+        let late = || drop(at("T1", 2).act(&store, &cash));
+        let refused = at("T1", 3).act(&store, &Interrupted::new(counted.clone(), late));
+        let refusal = refusal(refused.unwrap_err());
+        assert_eq!(refusal.code, RefusalCode::CountOutdated);
+        assert_eq!(refusal.details.action, Some(NextAction::CountAgain));
+        let again = CloseShift {
+            as_of: Some(store.head().unwrap()),
+            counted_cash: Money::new(5100),
+            ..counted
+        };
+        assert_eq!(at("T1", 4).act(&store, &again).unwrap().answer.variance, Money::ZERO);
+    }
+
+    #[test]
+    fn notes_and_coins_make_up_what_was_counted() {
+        let store = open_shop();
+        let kind = |value, pieces| Denomination { value: Money::new(value), pieces };
+        let close_with = |denominations| CloseShift { denominations, ..close(5000) };
+        for wrong in [vec![kind(1000, 4)], vec![kind(0, 1), kind(5000, 1)], vec![kind(i64::MAX, 9)]]
+        {
+            let refused = at("T1", 1).act(&store, &close_with(wrong)).unwrap_err();
+            assert_eq!(refusal(refused).code, RefusalCode::InvalidInput);
+        }
+        let right = close_with(vec![kind(2000, 2), kind(500, 2)]);
+        at("T1", 2).act(&store, &right).unwrap();
+    }
+
+    #[test]
+    fn a_count_that_is_far_off_needs_who_may_accept_it_and_does_not_tell_how_far() {
+        let store = open_shop();
+        store.append(&[hired("ann", Role::Cashier)], None).unwrap();
+        let user = UserId::new("ann").unwrap();
+        let cashier =
+            |n| Actor { authority: Authority::staff(&user, Role::Cashier), ..at("T1", n) };
+        for off in [-501, 501] {
+            let refusal = refusal(cashier(1).act(&store, &close(5000 + off)).unwrap_err());
+            assert_eq!((refusal.code, refusal.details.left), (RefusalCode::NotPermitted, None));
+            assert!(!refusal.message.contains("5.01"), "{refusal}");
+        }
+        assert_eq!(cashier(2).act(&store, &close(4500)).unwrap().answer.variance.minor(), -500);
+    }
+
+    #[test]
+    fn z_numbers_go_up_by_one_at_each_till_and_hold_what_the_journal_was() {
+        let store = open_shop();
+        let reopen = |till, n| {
+            let opened = at(till, n).act(&store, &OpenShift { float: Money::ZERO }).unwrap();
+            opened.answer.shift
+        };
+        let mark = JournalMark { position: 5, hash: "ab".into() };
+        let closer = Actor { journal: Some(mark.clone()), ..at("T1", 1) };
+        let first = closer.act(&store, &close(5000)).unwrap().answer;
+        assert_eq!((first.z, first.journal), (Some(1), Some(mark)));
+        for (n, z) in [(2, 2), (4, 3)] {
+            let shift = reopen("T1", n);
+            let close = CloseShift::counted(shift, Money::ZERO);
+            assert_eq!(at("T1", n + 1).act(&store, &close).unwrap().answer.z, Some(z));
+        }
+        let elsewhere = CloseShift::counted(shift_at("T2"), Money::new(5000));
+        assert_eq!(at("T2", 9).act(&store, &elsewhere).unwrap().answer.z, Some(1));
     }
 
     #[test]
     fn only_the_open_shift_can_be_closed() {
         let store = open_shop();
-        let other = CloseShift { shift: shift_at("T2"), counted_cash: Money::ZERO };
+        let other = CloseShift::counted(shift_at("T2"), Money::ZERO);
         let refused = at("T1", 1).act(&store, &other).unwrap_err();
         assert_eq!(refusal(refused).code, RefusalCode::ShiftClosed);
         at("T1", 2).act(&store, &close(5000)).unwrap();

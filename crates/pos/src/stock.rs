@@ -10,11 +10,12 @@ use crate::catalogue::Product;
 use crate::command::{Command, Context, NoHistory, no_history};
 use crate::event::{
     ProductReturned, ProductSold, Recorded, ShopEvent, StockAdjustedDown, StockAdjustedUp,
-    StockCounted, StockReceived, of_types,
+    StockCounted, StockReceived, StockReturned, StockTaken, of_types,
 };
 use crate::ids::ProductId;
 use crate::input;
 use crate::money::{Money, Quantity};
+use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 
 /// How an event moves stock: of which product, and by how much. The one place that knows.
@@ -26,15 +27,19 @@ fn movement(event: &ShopEvent) -> Option<(&ProductId, Quantity)> {
         ShopEvent::StockAdjustedDown(e) => Some((&e.product, less(e.quantity))),
         ShopEvent::StockCounted(e) => Some((&e.product, e.counted.saturating_sub(e.expected))),
         ShopEvent::ProductSold(e) => Some((&e.product, less(e.quantity))),
+        ShopEvent::StockTaken(e) => Some((&e.product, less(e.quantity))),
+        ShopEvent::StockReturned(e) => Some((&e.product, e.quantity)),
         ShopEvent::ProductReturned(e) if e.restocked => Some((&e.product, e.quantity)),
         _ => None,
     }
 }
 
 /// What can make stock less.
-const LESS: [&str; 3] = [ProductSold::TYPE, StockAdjustedDown::TYPE, StockCounted::TYPE];
+const LESS: [&str; 4] =
+    [ProductSold::TYPE, StockTaken::TYPE, StockAdjustedDown::TYPE, StockCounted::TYPE];
 /// What can only make it more.
-const MORE: [&str; 3] = [StockReceived::TYPE, StockAdjustedUp::TYPE, ProductReturned::TYPE];
+const MORE: [&str; 4] =
+    [StockReceived::TYPE, StockAdjustedUp::TYPE, ProductReturned::TYPE, StockReturned::TYPE];
 
 /// What is on hand of a product.
 #[derive(Clone, Debug, Default)]
@@ -106,6 +111,7 @@ pub struct DeliveryLine {
 
 impl Command for ReceiveStock {
     const NAME: &'static str = "receive_stock";
+    const PERMISSION: Permission = Permission::ReceiveStock;
     type Model = NoHistory;
     type Answer = ();
 
@@ -115,7 +121,8 @@ impl Command for ReceiveStock {
             input::moved(line.quantity)
                 .and_then(|()| line.cost.map_or(Ok(()), input::price))
                 .and_then(|()| context.catalogue.known(&line.product))
-                .and_then(holds_stock)
+                .and_then(Product::holding_stock)
+                .map(|_| ())
                 .map_err(|refusal| {
                     refusal.product(&line.product).line(input::line_number(index))
                 })?;
@@ -150,6 +157,7 @@ pub struct AdjustStock {
 
 impl Command for AdjustStock {
     const NAME: &'static str = "adjust_stock";
+    const PERMISSION: Permission = Permission::CorrectStock;
     /// What is on hand, if that can forbid it.
     type Model = Vec<DecisionProjection<Stock>>;
     type Answer = ();
@@ -218,12 +226,13 @@ pub struct CountResult {
 
 impl Command for CountStock {
     const NAME: &'static str = "count_stock";
+    const PERMISSION: Permission = Permission::CorrectStock;
     type Model = DecisionProjection<Stock>;
     type Answer = CountResult;
 
     fn model(&self, context: &Context<'_>) -> Result<Self::Model, Refusal> {
         input::counted(self.counted).map_err(|refusal| refusal.product(&self.product))?;
-        holds_stock(context.catalogue.known(&self.product)?)?;
+        context.catalogue.known(&self.product)?.holding_stock()?;
         Ok(exact_stock_of(&self.product))
     }
 
@@ -244,14 +253,17 @@ impl Command for CountStock {
     }
 }
 
-fn holds_stock(product: &Product) -> Result<(), Refusal> {
-    if product.stocked {
-        return Ok(());
+impl Product {
+    /// The product, or the refusal that it holds no stock.
+    pub(crate) fn holding_stock(&self) -> Result<&Self, Refusal> {
+        if self.stocked {
+            return Ok(self);
+        }
+        let message = format!("{} is a service and holds no stock. Remove it.", self.name);
+        Err(Refusal::new(RefusalCode::HoldsNoStock, message)
+            .product(&self.id)
+            .action(NextAction::RemoveLine))
     }
-    let message = format!("{} is a service and holds no stock. Remove it.", product.name);
-    Err(Refusal::new(RefusalCode::HoldsNoStock, message)
-        .product(&product.id)
-        .action(NextAction::RemoveLine))
 }
 
 /// A view of what is on hand of each product that ever moved.
@@ -411,6 +423,10 @@ mod tests {
                 tax: Money::ZERO,
                 tax_rate: Default::default(),
                 restocked,
+                sale: None,
+                sold_line: None,
+                sold_on: None,
+                customer: None,
             })
         };
         let store = stored(&[returned(false), returned(true)]);

@@ -6,7 +6,9 @@ use dcb::{DecisionModel, Event, EventStore, MemoryStore, Projection};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::event::{LimitSet, ProductAdded, ShiftOpened, ShopConfigured, StockReceived};
+use crate::event::{
+    LimitSet, Person, ProductAdded, ShiftOpened, ShopConfigured, StaffAdded, StockReceived,
+};
 use crate::*;
 
 pub(crate) fn when() -> When {
@@ -35,13 +37,13 @@ pub(crate) fn units(units: i64) -> Quantity {
 }
 
 pub(crate) fn settings() -> ShopSettings {
-    ShopSettings {
-        name: "Corner shop".into(),
-        currency: Currency::new("GBP").unwrap(),
-        zone: Zone::new("Europe/London").unwrap(),
-        cut_over: CutOver::new("04:00").unwrap(),
-        tax_mode: TaxMode::Included,
-    }
+    ShopSettings::new(
+        "Corner shop",
+        Currency::new("GBP").unwrap(),
+        Zone::new("Europe/London").unwrap(),
+        CutOver::new("04:00").unwrap(),
+        TaxMode::Included,
+    )
 }
 
 /// An event of the past.
@@ -51,6 +53,13 @@ pub(crate) fn happened(event: impl Into<ShopEvent>) -> Event {
 
 pub(crate) fn configured() -> Event {
     happened(ShopConfigured { settings: settings() })
+}
+
+/// Someone who joined the staff, of the same name as id.
+pub(crate) fn hired(id: &str, role: Role) -> Event {
+    let user = UserId::new(id).unwrap();
+    let private = Person { name: id.to_owned() };
+    happened(StaffAdded { user, role, name_hash: None, private })
 }
 
 /// A product of that name at this price, 20 % of tax included.
@@ -114,11 +123,19 @@ pub(crate) struct Actor {
     pub(crate) request_id: Uuid,
     pub(crate) till: TillId,
     pub(crate) at: chrono::DateTime<chrono::Utc>,
+    pub(crate) authority: Authority,
+    pub(crate) journal: Option<event::JournalMark>,
 }
 
 /// Someone at till `T1` or another, with a request id made of this number.
 pub(crate) fn at(till_id: &str, request: u128) -> Actor {
-    Actor { request_id: Uuid::from_u128(request), till: till(till_id), at: when().at }
+    Actor {
+        request_id: Uuid::from_u128(request),
+        till: till(till_id),
+        at: when().at,
+        authority: Authority::owner(),
+        journal: None,
+    }
 }
 
 impl Actor {
@@ -144,6 +161,8 @@ impl Actor {
             at: self.at,
             till: self.till.clone(),
             user: UserId::new("ann").unwrap(),
+            authority: self.authority.clone(),
+            journal: self.journal.clone(),
             settings: settings.current(),
             catalogue,
         };
@@ -176,23 +195,38 @@ pub(crate) fn refusal(rejected: Rejected) -> Refusal {
 }
 
 pub(crate) fn cart(lines: &[(&str, i64)], payments: &[(Tender, i64)]) -> Checkout {
-    let line = |(id, quantity): &(&str, i64)| CheckoutLine {
-        product: sku(id),
-        quantity: units(*quantity),
-        price: None,
-    };
-    let payment = |(tender, amount): &(Tender, i64)| Payment {
-        tender: *tender,
-        amount: Money::new(*amount),
-        reference: None,
-    };
+    let line = |(id, quantity): &(&str, i64)| CheckoutLine::new(sku(id), units(*quantity));
+    let payment = |(tender, amount): &(Tender, i64)| Payment::new(*tender, Money::new(*amount));
     Checkout {
         lines: lines.iter().map(line).collect(),
-        customer: None,
         payments: payments.iter().map(payment).collect(),
-        reference: None,
-        note: None,
+        ..Checkout::default()
     }
+}
+
+/// Two tills are open; there are 5 of A at 1.20, 5 of B at 0.99, and a service at 3.00.
+pub(crate) fn open_shop() -> Vec<Event> {
+    vec![
+        configured(),
+        added("A", 120),
+        added("B", 99),
+        service_added("POST", 300),
+        received("A", 5),
+        received("B", 5),
+        opened("T1"),
+        opened("T2"),
+    ]
+}
+
+/// [`open_shop`], and what happened then.
+pub(crate) fn open_shop_and(more: impl IntoIterator<Item = Event>) -> Vec<Event> {
+    open_shop().into_iter().chain(more).collect()
+}
+
+pub(crate) fn stored(events: &[Event]) -> MemoryStore {
+    let store = MemoryStore::new();
+    store.append(events, None).unwrap();
+    store
 }
 
 /// A command during whose first decision something else happens.
@@ -215,6 +249,7 @@ impl<C: Serialize, F> Serialize for Interrupted<C, F> {
 
 impl<C: Command, F: FnOnce()> Command for Interrupted<C, F> {
     const NAME: &'static str = C::NAME;
+    const PERMISSION: Permission = C::PERMISSION;
     type Model = C::Model;
     type Answer = C::Answer;
 

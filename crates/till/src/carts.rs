@@ -6,8 +6,8 @@
 //! until the next cart is kept, a till that is opened again shows the receipt, so that there is no
 //! moment in which a crash leaves neither.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,8 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::error::fault_of;
-use crate::folder::file_of_till;
+use crate::folder::{file_of_till, replace};
+use crate::operations::{Access, Draft};
 use crate::queries::Query;
 use crate::receipts::{PrintedReceipt, find_sale};
 use crate::{Fault, Till, TillError};
@@ -65,9 +66,13 @@ pub struct SaveCart {
 #[derive(Clone, Copy, Debug, Serialize, TS)]
 pub struct CartSaved {}
 
-impl SaveCart {
+impl Draft for SaveCart {
+    const NAME: &'static str = "save_cart";
+    const ACCESS: Access = Access::SignedIn;
+    type Answer = CartSaved;
+
     /// Keeps it. When this returns it survives a crash and a power cut.
-    pub(crate) fn keep(&self, till: &Till) -> Result<CartSaved, TillError> {
+    fn keep(&self, till: &Till) -> Result<CartSaved, TillError> {
         till.carts().save(&self.cart)?;
         Ok(CartSaved {})
     }
@@ -89,6 +94,7 @@ pub struct WhereItWas {
 
 impl Query for CurrentCart {
     const NAME: &'static str = "cart";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = WhereItWas;
 
     fn ask(&self, till: &Till) -> Result<WhereItWas, TillError> {
@@ -134,7 +140,9 @@ impl Carts {
     fn save(&self, cart: &Cart) -> Result<(), TillError> {
         match &mut *self.place() {
             Place::Memory(kept) => *kept = Some(cart.clone()),
-            Place::File(path) => replace(path, cart)
+            Place::File(path) => serde_json::to_vec(cart)
+                .map_err(io::Error::from)
+                .and_then(|text| replace(path, &text, false))
                 .map_err(|error| failed("the cart could not be saved", path, &error))?,
         }
         Ok(())
@@ -159,26 +167,6 @@ fn read(path: &Path) -> Result<Option<Cart>, TillError> {
     })
 }
 
-/// A new file takes the place of the old one in one step, and only when all of it is on disk.
-fn replace(path: &Path, cart: &Cart) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    if !folder.exists() {
-        fs::create_dir_all(folder)?;
-        sync_folder(folder.parent().unwrap_or(Path::new(".")))?;
-    }
-    let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(&serde_json::to_vec(cart)?)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_folder(folder)
-}
-
-/// Makes names in a folder durable, where the system has that notion.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
 fn failed(what: &str, path: &Path, error: &io::Error) -> TillError {
     TillError::new(fault_of(error), format!("{what} ({}: {error})", path.display()))
 }
@@ -196,7 +184,7 @@ mod tests {
 
     /// A till with an open shift, on a demo shop, that keeps its cart in this folder.
     fn till_in(store: &Arc<dyn EventStore>, data: &Path) -> Till {
-        let till = till_on(Arc::clone(store), "T1").keeping_its_cart_in(data);
+        let till = till_on(Arc::clone(store), "T1").in_folder(data);
         if till.current_shift().unwrap().is_none() {
             demo(&till).unwrap();
             till.execute(&OpenShift { float: Money::ZERO }, Uuid::now_v7()).unwrap();
@@ -220,18 +208,12 @@ mod tests {
     }
 
     fn sell(till: &Till, cart: &Cart) {
-        let line = |line: &CartLine| CheckoutLine {
-            product: line.product.clone(),
-            quantity: line.quantity,
-            price: None,
-        };
+        let line = |line: &CartLine| CheckoutLine::new(line.product.clone(), line.quantity);
         let amount = Money::new(1_000);
         let checkout = Checkout {
             lines: cart.lines.iter().map(line).collect(),
-            customer: None,
-            payments: vec![Payment { tender: Tender::Cash, amount, reference: None }],
-            reference: None,
-            note: None,
+            payments: vec![Payment::new(Tender::Cash, amount)],
+            ..Checkout::default()
         };
         till.execute(&checkout, cart.id).unwrap();
     }
@@ -299,11 +281,11 @@ mod tests {
         let (store, data) = shop();
         let till = till_in(&store, data.path());
         keep(&till, cart(1, 1));
-        let other = till_on(Arc::clone(&store), "T2").keeping_its_cart_in(data.path());
+        let other = till_on(Arc::clone(&store), "T2").in_folder(data.path());
         assert_eq!(was_at(&other), (None, None));
         let in_the_way = data.path().join("file");
         fs::write(&in_the_way, "").unwrap();
-        let nowhere = till_on(store, "T1").keeping_its_cart_in(&in_the_way);
+        let nowhere = till_on(store, "T1").in_folder(&in_the_way);
         let error = SaveCart { cart: cart(1, 1) }.keep(&nowhere).unwrap_err();
         assert!(error.message.starts_with("the cart could not be saved"), "{error}");
     }

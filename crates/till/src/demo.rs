@@ -2,13 +2,17 @@
 //!
 //! Where the products come from and what was changed about them stands in `demo/ATTRIBUTION.md`.
 
+mod rules;
+
 use pos::{
-    AddCustomer, AddStaff, Command, ConfigureShop, Currency, CutOver, DeliveryLine, ProductId,
-    Quantity, ReceiveStock, RefusalCode, Role, SetLimit, ShopSettings, TaxMode, Zone,
+    AddCustomer, AddStaff, Command, ConfigureShop, Currency, CustomerId, CutOver, DeliveryLine,
+    Loyalty, Money, ProductId, Quantity, ReceiveStock, RefusalCode, Role, SetLimit, ShopSettings,
+    TaxMode, TillSettings, UserId, Zone,
 };
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::credentials::Pin;
 use crate::decimal::scaled;
 use crate::table::Table;
 use crate::{ProductImport, Till, TillError};
@@ -34,11 +38,12 @@ const CUSTOMERS: [&str; 12] = [
     "Liam Byrne",
 ];
 
-const STAFF: [(&str, Role); 4] = [
-    ("Maya Thornton", Role::Manager),
-    ("Owen Price", Role::Supervisor),
-    ("Priya Nair", Role::Cashier),
-    ("Tom Ashby", Role::Cashier),
+/// Name, role and PIN, which the demo's sign-in shows to everybody.
+const STAFF: [(&str, Role, &str); 4] = [
+    ("Maya Thornton", Role::Manager, "1111"),
+    ("Owen Price", Role::Supervisor, "2222"),
+    ("Priya Nair", Role::Cashier, "3333"),
+    ("Tom Ashby", Role::Cashier, "4444"),
 ];
 
 /// What the demo added; all zero if it was there already.
@@ -54,6 +59,8 @@ pub struct DemoSummary {
     pub customers: u64,
     /// New staff.
     pub staff: u64,
+    /// Steps to a kit, an age rule, a promotion, coupons, credit and a gift card.
+    pub rules: u64,
 }
 
 /// Makes the shop a demo shop. What it has already stays as it is, so that doing it twice, or
@@ -78,33 +85,58 @@ pub fn demo(till: &Till) -> Result<DemoSummary, TillError> {
         let customer = AddCustomer { name: name.into() };
         summary.customers += u64::from(once(till, &format!("customer {name}"), &customer)?);
     }
-    for (name, role) in STAFF {
-        let person = AddStaff { name: name.into(), role };
+    let key = till.credentials().name_key()?;
+    for (name, role, _) in STAFF {
+        let person = AddStaff::new(name, role, &key);
         summary.staff += u64::from(once(till, &format!("staff {name}"), &person)?);
     }
+    set_pins(till)?;
+    let [first, ..] = CUSTOMERS;
+    summary.rules = rules::make(till, &CustomerId::from(step_id(&format!("customer {first}"))))?;
     Ok(summary)
 }
 
-/// A shop in London that trades past midnight.
-fn settings() -> ShopSettings {
-    ShopSettings {
-        name: "The Opossum Gift Shop".into(),
-        currency: Currency::new("GBP").expect("pounds sterling are a currency"),
-        zone: Zone::new("Europe/London").expect("London has a time zone"),
-        cut_over: CutOver::new("04:00").expect("four o'clock is a time of day"),
-        tax_mode: TaxMode::Included,
+/// Gives the demo's staff PINs for everybody to see, but to nobody who has one.
+fn set_pins(till: &Till) -> Result<(), TillError> {
+    let have_one = till.credentials().who_has_one()?;
+    for (name, _, digits) in STAFF {
+        let user = UserId::from(step_id(&format!("staff {name}")));
+        let pin = Pin::new(digits).map_err(|error| TillError::bad_request(error.to_string()))?;
+        if !have_one.contains_key(&user) {
+            till.credentials().set(&user, &pin, true)?;
+        }
     }
+    Ok(())
+}
+
+/// A shop in London that trades past midnight. A customer earns a point worth a penny with each
+/// pound, and a price is honoured for ten minutes after it changed.
+fn settings() -> ShopSettings {
+    let settings = ShopSettings::new(
+        "The Opossum Gift Shop",
+        Currency::new("GBP").expect("pounds sterling are a currency"),
+        Zone::new("Europe/London").expect("London has a time zone"),
+        CutOver::new("04:00").expect("four o'clock is a time of day"),
+        TaxMode::Included,
+    );
+    let tills = TillSettings { drawer_limit: Some(Money::new(30_000)), ..settings.tills };
+    let loyalty = Loyalty { spend_per_point: Money::new(100), point_value: Money::new(1) };
+    ShopSettings { tills, price_grace_minutes: 10, loyalty: Some(loyalty), ..settings }
 }
 
 /// Lets a step of the demo happen, unless it did before; one that an older demo did otherwise
 /// stays as it is. Tells whether it happened now.
 fn once<C: Command>(till: &Till, step: &str, command: &C) -> Result<bool, TillError> {
-    let id = Uuid::new_v5(&NAMESPACE, step.as_bytes());
-    match till.execute(command, id) {
+    match till.execute(command, step_id(step)) {
         Ok(done) => Ok(!done.repeated),
         Err(error) if error.refusal() == Some(RefusalCode::RequestReused) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// The request of a step.
+fn step_id(step: &str) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, step.as_bytes())
 }
 
 /// What the table says about a product beyond the catalogue.
@@ -162,7 +194,7 @@ mod tests {
         let till = till();
         let made = demo(&till).unwrap();
         assert_eq!((made.products, made.customers, made.staff), (300, 12, 4));
-        assert_eq!((made.delivered, made.limits), (299, 6));
+        assert_eq!((made.delivered, made.limits, made.rules), (299, 6, 9));
         let head = till.store().head().unwrap();
         assert_eq!(demo(&till).unwrap(), DemoSummary::default());
         assert_eq!(till.store().head().unwrap(), head);

@@ -42,7 +42,9 @@
 //! No printing, no scanner, no window: a host brings those. No async: a host that has a runtime
 //! calls a till on a blocking thread. No time of its own: it comes from a [`Clock`].
 
+pub mod balances;
 pub mod carts;
+mod credentials;
 mod decimal;
 pub mod demo;
 mod error;
@@ -57,6 +59,8 @@ pub mod replay;
 pub mod retail;
 pub mod search;
 mod setup;
+pub mod shifts;
+pub mod staff;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -64,9 +68,10 @@ mod till;
 mod typescript;
 mod view;
 
+pub use credentials::{InvalidPin, MAX_PIN_DIGITS, MIN_PIN_DIGITS, Pin};
 pub use error::{ErrorCode, Fault, TillError};
 pub use import::ProductImport;
 pub use lease::Lease;
-pub use operations::{Description, Kind, OPERATIONS, Operation, typescript};
+pub use operations::{Access, Description, Draft, Kind, OPERATIONS, Operation, typescript};
 pub use table::{Rejected, TableError};
 pub use till::{Clock, SystemClock, Till};

@@ -2,23 +2,32 @@
 //! command line alike.
 
 use dcb::Json;
-use pos::Command;
+use pos::{Command, Permission};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use ts_rs::TS;
 use uuid::Uuid;
 
-use crate::carts::{CartSaved, CurrentCart, SaveCart};
-use crate::queries::{AboutShift, AboutShop, FindProduct, FindProducts, Query, ReportSales};
+use crate::balances::{FindAccount, FindGiftCard, FindRefundable, ListPromotions};
+use crate::carts::{CurrentCart, SaveCart};
+use crate::queries::{AboutShop, FindProduct, FindProducts, Query, ReportSales};
 use crate::reasons::TellEvents;
 use crate::receipts::{FindReceipt, PrintedReceipt, PrintedRefund};
 use crate::search::{Scan, Search};
+use crate::shifts::{AboutShift, ReportX, ReportZ};
+use crate::staff::{
+    AboutRoles, AboutStaff, AddStaff, Approval, RefusedActs, SetPin, SignIn, SignOut,
+};
 use crate::typescript::Declarations;
 use crate::{Till, TillError};
 
 /// All there is to be called.
 pub const OPERATIONS: &[Operation] = &[
+    query::<AboutStaff>("Who may sign in at this till"),
+    draft::<SignIn>("Sign someone in at this till, by PIN"),
+    draft::<SignOut>("Sign out whoever is at this till"),
+    draft::<SetPin>("Give someone of the staff a PIN"),
     query::<AboutShop>("The shop's settings and categories, and who is at this till"),
     query::<FindProducts>("Products by words and category, page by page"),
     query::<FindProduct>("One product by SKU or barcode, with its stock and limits"),
@@ -26,9 +35,13 @@ pub const OPERATIONS: &[Operation] = &[
     query::<Scan>("What a scanned barcode or a typed SKU stands for"),
     query::<AboutShift>("This till's open shift"),
     query::<CurrentCart>("The cart this till was at, or its receipt if it was sold"),
-    SAVE_CART,
+    draft::<SaveCart>("Keep the cart this till is at, safe from a crash, until its checkout"),
     query::<FindReceipt>("A receipt by its number, or by the id of its sale or refund"),
     query::<TellEvents>("What recorded events say, in words: why something was refused"),
+    query::<FindRefundable>("What can still be refunded of a sale"),
+    query::<FindGiftCard>("A gift card and what is left on it"),
+    query::<FindAccount>("What a customer owes, may owe, and has in points"),
+    query::<ListPromotions>("The promotions that run today, or all of them"),
     query::<ReportSales>("Sales and refunds by day, hour, product, category, …"),
     command::<pos::ConfigureShop>("Give the shop its settings, or other ones"),
     command::<pos::AddProduct>("Add a product to the catalogue"),
@@ -37,24 +50,38 @@ pub const OPERATIONS: &[Operation] = &[
     command::<pos::AssignBarcode>("Give a product a further barcode"),
     command::<pos::ReleaseBarcode>("Take a barcode from its product"),
     command::<pos::SetLimit>("Limit what a receipt, or a customer on one day, may have"),
+    command::<pos::DefineKit>("Put a product together of others"),
+    command::<pos::SetAgeRule>("Restrict a product to who is old enough"),
+    command::<pos::DefinePromotion>("Define a promotion, or define it anew"),
+    command::<pos::IssueCoupons>("Hand out coupons, all or none"),
+    command::<pos::VoidCoupon>("Declare a coupon void"),
     command::<pos::AddCustomer>("Add a customer"),
-    command::<pos::AddStaff>("Add someone to the staff"),
+    command::<pos::SetCreditLimit>("Set what a customer may owe"),
+    command_of::<AddStaff, pos::AddStaff, pos::StaffMade>("Add someone to the staff"),
+    command::<pos::SetStaffRole>("Give someone of the staff another role"),
+    command::<pos::RemoveStaff>("Take someone off the staff"),
+    query::<AboutRoles>("What each role may do"),
+    command::<pos::ChangeRole>("Say what a role may do"),
+    query::<RefusedActs>("The acts that rules refused, the newest first"),
     command::<pos::ReceiveStock>("Receive a delivery"),
     command::<pos::AdjustStock>("Correct what is on hand, with a reason"),
     command::<pos::CountStock>("Record what was counted of a product"),
     command::<pos::OpenShift>("Open this till's shift with the cash in the drawer"),
     command::<pos::CloseShift>("Close this till's shift with the cash that was counted"),
-    command_telling::<pos::Checkout, PrintedReceipt>("Sell a cart"),
-    command_telling::<pos::Refund, PrintedRefund>("Take goods back without a receipt"),
+    command::<pos::MoveCash>("Pay cash into this till's drawer, or out of it, for a reason"),
+    command::<pos::DropCash>("Take cash from this till's drawer to the safe"),
+    query::<ReportX>("What this till's open shift came to so far"),
+    query::<ReportZ>("What a closed shift of this till came to, to be printed"),
+    command_of::<pos::Checkout, pos::Checkout, PrintedReceipt>("Sell a cart"),
+    command_of::<pos::RefundSale, pos::RefundSale, PrintedRefund>(
+        "Take goods back with their receipt",
+    ),
+    command_of::<pos::Refund, pos::Refund, PrintedRefund>("Take goods back without a receipt"),
+    command::<pos::PayAccount>("Take money for what a customer owes"),
+    command::<pos::IssueGiftCard>("Sell a gift card"),
+    command::<pos::TopUpGiftCard>("Put more money on a gift card"),
+    command::<pos::BlockGiftCard>("Block a gift card"),
 ];
-
-const SAVE_CART: Operation = Operation {
-    name: "save_cart",
-    kind: Kind::Draft,
-    summary: "Keep the cart this till is at, safe from a crash, until its checkout",
-    types: types_of::<SaveCart, CartSaved>,
-    run: |till, fields| json(&read::<SaveCart>(fields)?.keep(till)?),
-};
 
 /// Something that a till can be called to do or tell.
 #[derive(Debug)]
@@ -63,6 +90,8 @@ pub struct Operation {
     pub name: &'static str,
     /// Whether it changes anything.
     pub kind: Kind,
+    /// Who may call it.
+    pub access: Access,
     /// What it is for, in one line.
     pub summary: &'static str,
     types: fn(&mut Declarations) -> InAndOut,
@@ -77,9 +106,21 @@ pub enum Kind {
     Command,
     /// It does not.
     Query,
-    /// It keeps something for this till beside the shop's history. The last one counts, so it may
-    /// be sent again without a `requestId`.
+    /// It keeps something beside the shop's history: a cart, who is signed in. The last one counts,
+    /// so it may be sent again without a `requestId`.
     Draft,
+}
+
+/// Who may call an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Anyone at the till, also before they sign in.
+    Anyone,
+    /// Whoever is signed in.
+    SignedIn,
+    /// Who has this permission. Of a command also who has the approval of somebody who has it.
+    Permitted(Permission),
 }
 
 /// An operation told in JSON, its types as TypeScript.
@@ -89,6 +130,8 @@ pub struct Description {
     pub name: &'static str,
     /// Whether it changes anything.
     pub kind: Kind,
+    /// Who may call it.
+    pub access: Access,
     /// What it is for, in one line.
     pub summary: &'static str,
     /// The type of what goes in.
@@ -114,10 +157,10 @@ impl Operation {
 
     /// What it is, what goes in and what comes out.
     pub fn describe(&self) -> Description {
-        let Self { name, kind, summary, .. } = *self;
+        let Self { name, kind, access, summary, .. } = *self;
         let mut declarations = Declarations::default();
         let InAndOut { input, output } = (self.types)(&mut declarations);
-        Description { name, kind, summary, input, output, types: declarations.on_lines() }
+        Description { name, kind, access, summary, input, output, types: declarations.on_lines() }
     }
 
     /// Calls it with a JSON object; an empty text is an empty object. Returns its answer as JSON.
@@ -159,6 +202,30 @@ fn types_of<I: TS + 'static, O: TS + 'static>(declarations: &mut Declarations) -
     InAndOut { input: declarations.add::<I>(), output: declarations.add::<O>() }
 }
 
+/// What is kept beside the shop's history.
+pub trait Draft: DeserializeOwned {
+    /// What it is called: `save_cart`.
+    const NAME: &'static str;
+    /// Who may keep it.
+    const ACCESS: Access;
+    /// What it tells.
+    type Answer;
+
+    /// Keeps it, whoever asks.
+    fn keep(&self, till: &Till) -> Result<Self::Answer, TillError>;
+}
+
+/// A command made of what was sent.
+pub(crate) trait FromInput<I>: Sized {
+    fn read(input: I, till: &Till) -> Result<Self, TillError>;
+}
+
+impl<I> FromInput<I> for I {
+    fn read(input: I, _till: &Till) -> Result<Self, TillError> {
+        Ok(input)
+    }
+}
+
 /// What a command tells its caller, made of what it answered.
 pub(crate) trait FromAnswer<A>: Sized {
     fn of(answer: A, till: &Till) -> Result<Self, TillError>;
@@ -178,9 +245,29 @@ where
     Operation {
         name: Q::NAME,
         kind: Kind::Query,
+        access: Q::ACCESS,
         summary,
         types: types_of::<Q, Q::Answer>,
-        run: |till, fields| json(&read::<Q>(fields)?.ask(till)?),
+        run: |till, fields| json(&till.ask(&read::<Q>(fields)?)?),
+    }
+}
+
+const fn draft<D>(summary: &'static str) -> Operation
+where
+    D: Draft + TS + 'static,
+    D::Answer: Serialize + TS + 'static,
+{
+    Operation {
+        name: D::NAME,
+        kind: Kind::Draft,
+        access: D::ACCESS,
+        summary,
+        types: types_of::<D, D::Answer>,
+        run: |till, fields| {
+            let draft = read::<D>(fields)?;
+            till.admit(D::ACCESS)?;
+            json(&draft.keep(till)?)
+        },
     }
 }
 
@@ -189,29 +276,42 @@ where
     C: Command + DeserializeOwned + TS + 'static,
     C::Answer: Serialize + TS + 'static,
 {
-    command_telling::<C, C::Answer>(summary)
+    command_of::<C, C, C::Answer>(summary)
 }
 
-/// A command that tells more than it answers.
-const fn command_telling<C, T>(summary: &'static str) -> Operation
+/// A command that is made of what is sent, or tells more than it answers.
+const fn command_of<I, C, T>(summary: &'static str) -> Operation
 where
-    C: Command + DeserializeOwned + TS + 'static,
+    I: DeserializeOwned + TS + 'static,
+    C: Command + FromInput<I>,
     T: FromAnswer<C::Answer> + Serialize + TS + 'static,
 {
     Operation {
         name: C::NAME,
         kind: Kind::Command,
+        access: Access::Permitted(C::PERMISSION),
         summary,
         types: |declarations| {
-            let InAndOut { input, output } = types_of::<C, T>(declarations);
-            InAndOut { input: format!("{{ requestId: string }} & {input}"), output }
+            declarations.add::<Approval>();
+            let InAndOut { input, output } = types_of::<I, T>(declarations);
+            let request = "{ requestId: string; approval?: Approval }";
+            InAndOut { input: format!("{request} & {input}"), output }
         },
         run: |till, mut fields| {
             let request_id = request_id(fields.remove("requestId"))?;
-            let done = till.execute(&read::<C>(fields)?, request_id)?;
+            let approval = approval(fields.remove("approval"))?;
+            let command = C::read(read::<I>(fields)?, till)?;
+            let done = till.execute_approved(&command, request_id, approval)?;
             json(&T::of(done.answer, till)?)
         },
     }
+}
+
+fn approval(field: Option<Value>) -> Result<Option<Approval>, TillError> {
+    field
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|error| TillError::bad_request(format!("the approval does not fit: {error}")))
 }
 
 fn request_id(field: Option<Value>) -> Result<Uuid, TillError> {
@@ -459,11 +559,11 @@ mod tests {
             assert!(!told.types.contains("bigint"), "{told:?}");
             assert_eq!(
                 told.kind == Kind::Command,
-                told.input.starts_with("{ requestId: string } & ")
+                told.input.starts_with("{ requestId: string; approval?: Approval } & ")
             );
         }
         let told = Operation::find("open_shift").unwrap().describe();
-        assert_eq!(told.input, "{ requestId: string } & OpenShift");
+        assert_eq!(told.input, "{ requestId: string; approval?: Approval } & OpenShift");
         assert_eq!(told.output, "ShiftStarted");
         assert!(told.types.contains("type ShiftStarted = "), "{}", told.types);
     }

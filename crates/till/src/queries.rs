@@ -3,23 +3,27 @@
 use std::collections::BTreeSet;
 
 use pos::{
-    BusinessDay, Gtin, Product, ProductId, Quantity, SalesBy, SalesReport, Shift, ShopSettings,
-    StockOnHand, TillId, UserId,
+    BusinessDay, Gtin, Permission, Product, ProductId, Quantity, SalesBy, SalesReport,
+    ShopSettings, StockOnHand, TillId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::operations::Access;
+use crate::staff::Person;
 use crate::{Till, TillError};
 
 /// A question to a till; its fields are what the question names.
 pub trait Query: DeserializeOwned {
     /// What it is called: `products`.
     const NAME: &'static str;
+    /// Who may ask it. It has no default, so that no query forgets it.
+    const ACCESS: Access;
     /// What it tells.
     type Answer;
 
-    /// Answers it as of now.
+    /// Answers it as of now, whoever asks; see [`Till::ask`].
     fn ask(&self, till: &Till) -> Result<Self::Answer, TillError>;
 }
 
@@ -36,8 +40,8 @@ pub struct Shop {
     pub settings: Option<ShopSettings>,
     /// This till.
     pub till: TillId,
-    /// Who is at it.
-    pub user: UserId,
+    /// Who is at it; `null` while nobody is signed in.
+    pub person: Option<Person>,
     /// How many products the catalogue has.
     #[ts(type = "number")]
     pub products: usize,
@@ -47,6 +51,7 @@ pub struct Shop {
 
 impl Query for AboutShop {
     const NAME: &'static str = "shop";
+    const ACCESS: Access = Access::Anyone;
     type Answer = Shop;
 
     fn ask(&self, till: &Till) -> Result<Shop, TillError> {
@@ -58,7 +63,7 @@ impl Query for AboutShop {
         Ok(Shop {
             settings: till.settings()?,
             till: till.id().clone(),
-            user: till.user().clone(),
+            person: till.person()?,
             products,
             categories,
         })
@@ -129,6 +134,7 @@ impl ProductOnHand {
 
 impl Query for FindProducts {
     const NAME: &'static str = "products";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = ProductPage;
 
     fn ask(&self, till: &Till) -> Result<ProductPage, TillError> {
@@ -175,6 +181,7 @@ pub struct FindProduct {
 
 impl Query for FindProduct {
     const NAME: &'static str = "product";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = ProductOnHand;
 
     fn ask(&self, till: &Till) -> Result<ProductOnHand, TillError> {
@@ -188,29 +195,6 @@ impl Query for FindProduct {
             TillError::not_found(format!("no product has the SKU or barcode {:?}", self.code))
         })?;
         ProductOnHand::of(product, till)
-    }
-}
-
-/// Asks for the state of this till.
-#[derive(Clone, Debug, Default, Deserialize, TS)]
-#[serde(deny_unknown_fields)]
-pub struct AboutShift {}
-
-/// The state of a till.
-#[derive(Clone, Debug, Serialize, TS)]
-pub struct TillState {
-    /// The till.
-    pub till: TillId,
-    /// Its open shift; `null` if it has none.
-    pub shift: Option<Shift>,
-}
-
-impl Query for AboutShift {
-    const NAME: &'static str = "shift";
-    type Answer = TillState;
-
-    fn ask(&self, till: &Till) -> Result<TillState, TillError> {
-        Ok(TillState { till: till.id().clone(), shift: till.current_shift()? })
     }
 }
 
@@ -230,6 +214,7 @@ pub struct ReportSales {
 
 impl Query for ReportSales {
     const NAME: &'static str = "sales_report";
+    const ACCESS: Access = Access::Permitted(Permission::SeeReports);
     type Answer = SalesReport;
 
     fn ask(&self, till: &Till) -> Result<SalesReport, TillError> {

@@ -6,6 +6,7 @@ use pos::{Recorded, SaleId, ShopEvent};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::operations::Access;
 use crate::queries::Query;
 use crate::{Till, TillError};
 
@@ -48,6 +49,7 @@ pub struct EventTold {
 
 impl Query for TellEvents {
     const NAME: &'static str = "events";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = EventsTold;
 
     fn ask(&self, till: &Till) -> Result<EventsTold, TillError> {

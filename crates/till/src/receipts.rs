@@ -11,7 +11,7 @@ use pos::{
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::operations::FromAnswer;
+use crate::operations::{Access, FromAnswer};
 use crate::queries::Query;
 use crate::{Till, TillError};
 
@@ -144,26 +144,22 @@ impl FromAnswer<RefundReceipt> for PrintedRefund {
     }
 }
 
-/// The types of the events that a receipt begins with.
-const RECEIPT_TYPES: [&str; 2] = [event::SaleCompleted::TYPE, event::RefundCompleted::TYPE];
-
 impl Query for FindReceipt {
     const NAME: &'static str = "receipt";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = AnyReceipt;
 
     fn ask(&self, till: &Till) -> Result<AnyReceipt, TillError> {
         let not_found = || TillError::not_found(format!("there is no receipt {:?}", self.receipt));
-        // Whatever it is called by, the first event of its commit says what it is.
-        let called: Vec<Tag> = [
-            ReceiptId::new(&self.receipt).map(|id| id.tag().clone()),
-            SaleId::new(&self.receipt).map(|id| id.tag().clone()),
-            RefundId::new(&self.receipt).map(|id| id.tag().clone()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let queries = called.iter().map(|tag| dcb::Query::tagged(RECEIPT_TYPES, tag));
-        let query = queries.reduce(dcb::Query::or).ok_or_else(not_found)?;
+        // Whatever it is called by, the first event of its commit says what it is. Refunds of a sale
+        // carry its id too, but are not it.
+        let (sale, refund) = ([event::SaleCompleted::TYPE], [event::RefundCompleted::TYPE]);
+        let called = [
+            ReceiptId::new(&self.receipt).map(|id| Receipt::query(&id)),
+            SaleId::new(&self.receipt).map(|id| dcb::Query::tagged(sale, id.tag())),
+            RefundId::new(&self.receipt).map(|id| dcb::Query::tagged(refund, id.tag())),
+        ];
+        let query = called.into_iter().flatten().reduce(dcb::Query::or).ok_or_else(not_found)?;
         let first = till.store().read_last(&query)?.ok_or_else(not_found)?;
         match ShopEvent::decode(&first.event.as_ref(first.position)) {
             Some(ShopEvent::SaleCompleted(sale)) => {

@@ -223,7 +223,7 @@ impl Replay<'_> {
     fn carry_out(&mut self, act: &Act<'_>, summary: &mut ReplaySummary) -> Result<(), TillError> {
         self.be_in_a_shift(act.at)?;
         self.deliver_for(act)?;
-        match act.carry_out(self.till, &self.catalogue, self.settings.tax_mode) {
+        match act.carry_out(self.till, &self.catalogue, &self.settings) {
             Ok(repeated) => {
                 let count = match act.deed {
                     _ if repeated => &mut summary.already_there,
@@ -258,7 +258,7 @@ impl Replay<'_> {
     /// Ends the shift with an empty drawer: it began so, and all was paid by card.
     fn close_shift(&mut self) -> Result<(), TillError> {
         if let Some(shift) = self.shift.take() {
-            let close = CloseShift { shift: shift.id, counted_cash: Money::ZERO };
+            let close = CloseShift::counted(shift.id, Money::ZERO);
             self.till.execute_at(&close, self.till.clock().fresh_id(), shift.last_at)?;
         }
         Ok(())

@@ -8,6 +8,7 @@ use pos::{Gtin, InvalidBarcode, Product, ProductId, ShopEvent, event};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::operations::Access;
 use crate::queries::{ProductOnHand, Query};
 use crate::{Till, TillError};
 
@@ -72,6 +73,7 @@ pub enum Scanned {
 
 impl Query for Search {
     const NAME: &'static str = "search";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = Found;
 
     fn ask(&self, till: &Till) -> Result<Found, TillError> {
@@ -91,6 +93,7 @@ impl Query for Search {
 
 impl Query for Scan {
     const NAME: &'static str = "scan";
+    const ACCESS: Access = Access::SignedIn;
     type Answer = Scanned;
 
     fn ask(&self, till: &Till) -> Result<Scanned, TillError> {
@@ -377,15 +380,9 @@ mod tests {
         }
         let amount = Money::new(100);
         let checkout = Checkout {
-            lines: vec![CheckoutLine {
-                product: ProductId::new(sku).unwrap(),
-                quantity: Quantity::UNIT,
-                price: None,
-            }],
-            customer: None,
-            payments: vec![Payment { tender: Tender::Card, amount, reference: None }],
-            reference: None,
-            note: None,
+            lines: vec![CheckoutLine::new(ProductId::new(sku).unwrap(), Quantity::UNIT)],
+            payments: vec![Payment::new(Tender::Card, amount)],
+            ..Checkout::default()
         };
         till.execute(&checkout, Uuid::now_v7()).unwrap();
     }

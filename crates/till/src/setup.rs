@@ -7,12 +7,9 @@ use crate::{Till, TillError};
 /// The shop's settings or, while it has none, those that an import gives it: pounds sterling, UTC,
 /// days from midnight to midnight, prices with tax.
 pub(crate) fn settings_or_default(till: &Till) -> Result<ShopSettings, TillError> {
-    Ok(till.settings()?.unwrap_or_else(|| ShopSettings {
-        name: "My shop".into(),
-        currency: Currency::new("GBP").expect("pounds sterling are a currency"),
-        zone: Zone::UTC,
-        cut_over: CutOver::MIDNIGHT,
-        tax_mode: TaxMode::Included,
+    Ok(till.settings()?.unwrap_or_else(|| {
+        let pounds = Currency::new("GBP").expect("pounds sterling are a currency");
+        ShopSettings::new("My shop", pounds, Zone::UTC, CutOver::MIDNIGHT, TaxMode::Included)
     }))
 }
 

@@ -1,18 +1,21 @@
 //! A till: where someone acts, on the shop's one history.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use dcb::{EventStore, Query, StoreError};
+use dcb::{EventStore, StoreError};
 use pos::{
-    Catalogue, Command, Context, Done, OpenShifts, Rejected, Sales, Settings, Shift, ShopSettings,
-    StockOnHand, TillId, UserId,
+    Authority, Catalogue, Command, Context, Done, OpenShifts, Rejected, Sales, Settings, Shift,
+    ShopSettings, Staff, StockOnHand, TillId, UserId,
 };
 use uuid::Uuid;
 
 use crate::carts::Carts;
+use crate::credentials::Credentials;
+use crate::queries::Query;
 use crate::search::SearchIndex;
+use crate::staff::{Approval, AtTill, Person};
 use crate::view::View;
 use crate::{Fault, TillError};
 
@@ -45,9 +48,11 @@ pub struct Till {
     store: Arc<dyn EventStore>,
     clock: Box<dyn Clock>,
     id: TillId,
-    user: UserId,
+    pub(crate) at_till: RwLock<Option<AtTill>>,
     acting: Mutex<()>,
     carts: Carts,
+    credentials: Credentials,
+    staff: View<Staff>,
     settings: View<Settings>,
     catalogue: View<Catalogue>,
     shifts: View<OpenShifts>,
@@ -57,21 +62,24 @@ pub struct Till {
 }
 
 impl Till {
-    /// Opens a till on a store. Views are built when they are first looked at. Its cart lives as
-    /// long as it does; see [`Till::keeping_its_cart_in`].
+    /// Opens a till on a store, with the owner of the shop at it, who may do everything; see
+    /// [`Till::signed_out`]. Views are built when they are first looked at. Its cart, and the PINs
+    /// of the staff, live as long as it does; see [`Till::in_folder`].
     pub fn open(
         store: Arc<dyn EventStore>,
         clock: impl Clock + 'static,
         id: TillId,
-        user: UserId,
+        owner: UserId,
     ) -> Self {
         Self {
             store,
             clock: Box::new(clock),
             id,
-            user,
+            at_till: RwLock::new(Some(AtTill::Owner(owner))),
             acting: Mutex::default(),
             carts: Carts::default(),
+            credentials: Credentials::default(),
+            staff: View::default(),
             settings: View::default(),
             catalogue: View::default(),
             shifts: View::default(),
@@ -81,10 +89,12 @@ impl Till {
         }
     }
 
-    /// Keeps the till's cart in the shop's folder, beside the store, where it survives a crash.
-    /// Only the process that has the till's [`Lease`](crate::Lease) should change it.
-    pub fn keeping_its_cart_in(self, data: &Path) -> Self {
-        Self { carts: Carts::in_folder(data, &self.id), ..self }
+    /// Keeps the till's cart and the staff's PINs in the shop's folder, beside the store, where
+    /// they survive a crash. Only the process that has the till's [`Lease`](crate::Lease) should
+    /// change the cart.
+    pub fn in_folder(self, data: &Path) -> Self {
+        let carts = Carts::in_folder(data, &self.id);
+        Self { carts, credentials: Credentials::in_folder(data), ..self }
     }
 
     /// Carries out a command, now. The same request again gets the first answer.
@@ -103,6 +113,33 @@ impl Till {
         request_id: Uuid,
         at: DateTime<Utc>,
     ) -> Result<Done<C::Answer>, TillError> {
+        self.act(command, request_id, at, None)
+    }
+
+    /// Carries out a command, now, with the approval of someone else if there is one. An approval
+    /// that is none is refused before anything is decided.
+    pub fn execute_approved<C: Command>(
+        &self,
+        command: &C,
+        request_id: Uuid,
+        approval: Option<Approval>,
+    ) -> Result<Done<C::Answer>, TillError> {
+        self.act(command, request_id, self.clock.now(), approval)
+    }
+
+    fn act<C: Command>(
+        &self,
+        command: &C,
+        request_id: Uuid,
+        at: DateTime<Utc>,
+        approval: Option<Approval>,
+    ) -> Result<Done<C::Answer>, TillError> {
+        let Person { user, role, .. } = self.acting()?;
+        let own = role.map_or_else(Authority::owner, |role| Authority::staff(&user, role));
+        let authority = match approval {
+            Some(approval) => approval.add_to(own, self)?,
+            None => own,
+        };
         // The lock guards no data, only an order: a panic of an earlier act leaves nothing behind.
         let _queue = self.acting.lock().unwrap_or_else(PoisonError::into_inner);
         let (settings, catalogue) = (self.settings()?, self.catalogue()?);
@@ -110,30 +147,37 @@ impl Till {
             request_id,
             at,
             till: self.id.clone(),
-            user: self.user.clone(),
+            user,
+            authority,
+            journal: None,
             settings: settings.as_ref(),
             catalogue: &catalogue,
         };
         pos::execute(self.store(), command, &context).map_err(|rejected| match rejected {
-            Rejected::Refused { refusal, .. } => refusal.into(),
+            Rejected::Refused { refusal, .. } => {
+                // That it could not be recorded is no reason to hide why it was refused.
+                let _ = pos::record_refusal(self.store(), C::NAME, &refusal, &context);
+                refusal.into()
+            }
             Rejected::Store(error) => error.into(),
             Rejected::Contended { .. } => TillError::new(Fault::Contended, rejected.to_string()),
         })
     }
 
+    /// Answers a query, if who is at the till may ask it.
+    pub fn ask<Q: Query>(&self, query: &Q) -> Result<Q::Answer, TillError> {
+        self.admit(Q::ACCESS)?;
+        query.ask(self)
+    }
+
     /// Whether a request was carried out before.
     pub fn has_done(&self, request_id: Uuid) -> Result<bool, StoreError> {
-        self.store.exists(&Query::tagged([], &pos::request_tag(request_id)))
+        self.store.exists(&dcb::Query::tagged([], &pos::request_tag(request_id)))
     }
 
     /// The till's id.
     pub fn id(&self) -> &TillId {
         &self.id
-    }
-
-    /// Who is at the till.
-    pub fn user(&self) -> &UserId {
-        &self.user
     }
 
     /// The store on which the till works.
@@ -187,6 +231,16 @@ impl Till {
         self.search.look(self.store(), look)
     }
 
+    /// Looks at the staff, as it is now.
+    pub(crate) fn look_at_staff<T>(&self, look: impl FnOnce(&Staff) -> T) -> Result<T, StoreError> {
+        self.staff.look(self.store(), look)
+    }
+
+    /// The PINs of the staff.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
     /// The cart that the till is at.
     pub(crate) fn carts(&self) -> &Carts {
         &self.carts
@@ -227,11 +281,9 @@ mod tests {
         let product = ProductId::new(sku).unwrap();
         let amount = pos::Money::new(pence);
         Checkout {
-            lines: vec![CheckoutLine { product, quantity: Quantity::UNIT, price: None }],
-            customer: None,
-            payments: vec![Payment { tender: Tender::Card, amount, reference: None }],
-            reference: None,
-            note: None,
+            lines: vec![CheckoutLine::new(product, Quantity::UNIT)],
+            payments: vec![Payment::new(Tender::Card, amount)],
+            ..Checkout::default()
         }
     }
 

@@ -79,7 +79,7 @@ impl Desk {
     /// The app on the demo shop, as someone starts it who cannot look into its window.
     pub(crate) fn app(&self) -> Command {
         let mut app = self.command(APP);
-        app.arg("--demo").arg("--data").arg(self.shop());
+        app.args(["--demo", "--owner", "owner"]).arg("--data").arg(self.shop());
         app
     }
 

@@ -8,6 +8,8 @@ import type { Scanner } from './scanner';
 /** What the keyboard does on the screen. */
 export interface Keys {
   scanner: Scanner;
+  /** Whether keys mean anything here just now. */
+  listening(): boolean;
   /** A code was scanned. */
   scanned(code: string): void;
   /** Something was typed outside of any field, and it was no code. */
@@ -33,6 +35,7 @@ export function listenToKeys(page: Window, keys: Keys): () => void {
   };
 
   const onKey = (event: KeyboardEvent) => {
+    if (!keys.listening()) return;
     const field = fieldOf(event.target);
     const verdict = keys.scanner.press(event);
     if (verdict.is === 'code') {

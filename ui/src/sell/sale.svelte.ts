@@ -1,6 +1,7 @@
 import {
   Refusal,
   Unreachable,
+  type Approval,
   type PrintedReceipt,
   type Payment,
   type ProductOnHand,
@@ -19,6 +20,9 @@ const LIVE_GAP_MS = 500;
 const LOOK_UP_MS = 150;
 /** The most digits that are typed at once. */
 const MAX_ENTRY = 14;
+
+/** What is wrong with an approval, not with what it is for. */
+const PIN_REFUSALS = new Set<string>(['pin_wrong', 'pin_locked', 'staff_unknown']);
 
 /** What the sell screen is about just now. */
 export type Phase =
@@ -50,8 +54,12 @@ export class Sale {
   /** The receipt of the sale before this one. */
   last = $state.raw<PrintedReceipt>();
   trouble = $state.raw<Trouble>();
+  /** The refusal that someone may approve away, while they are asked. */
+  approving = $state.raw<Refusal>();
   /** What was just done, for those who don't see it. */
   said = $state('');
+  /** What was to be paid when a checkout was refused last. */
+  #refusedPayments: Payment[] = [];
   /** The code for which a product is being searched. */
   #sought: Stray | undefined;
   /** Lets a question go on that waits for the backend. */
@@ -263,6 +271,18 @@ export class Sale {
     if (this.trouble) this.#pay(this.trouble.payments);
   }
 
+  /** Sends what was refused last again, with the approval of who may; fails if it is none. */
+  async approve(approval: Approval): Promise<void> {
+    const payments = this.#refusedPayments;
+    try {
+      this.#finish(await this.#attempt(payments, approval));
+    } catch (failure) {
+      const isOfPin = failure instanceof Refusal && PIN_REFUSALS.has(failure.code);
+      if (isOfPin || failure instanceof Unreachable) throw failure;
+      this.#refused(failure, payments);
+    }
+  }
+
   /** Leaves the receipt for an empty cart. */
   next(): void {
     if (this.phase.is === 'done') this.#begin();
@@ -315,7 +335,7 @@ export class Sale {
   }
 
   /** Sells the cart, once it is safe. */
-  async #attempt(payments: Payment[]): Promise<PrintedReceipt> {
+  async #attempt(payments: Payment[], approval?: Approval): Promise<PrintedReceipt> {
     this.phase = { is: 'sending', waits: false };
     await this.#keeper.settled();
     const { id: requestId, lines, customer } = this.cart.stored;
@@ -328,6 +348,7 @@ export class Sale {
         price,
       })),
       ...(customer === undefined ? {} : { customer }),
+      ...(approval === undefined ? {} : { approval }),
       payments,
     });
   }
@@ -339,6 +360,7 @@ export class Sale {
     warn();
     this.said = refusal.message;
     if (refusal.code === 'shift_closed') void this.#session.refresh();
+    this.#refusedPayments = payments;
     if (!this.cart.refuse(refusal)) this.trouble = { refusal, payments };
     this.refresh();
   }

@@ -5,7 +5,7 @@ use dcb::{Query, ReadOptions};
 use pos::event::ShopEvent;
 use pos::{
     AdjustStock, Amounts, BasisPoints, Catalogue, Checkout, CheckoutLine, MAX_LINES, Money,
-    Payment, ProductId, Quantity, Refund, RefundLine, TaxMode, Tender,
+    Payment, ProductId, Quantity, Refund, RefundLine, ShopSettings, TaxMode, TaxRounding, Tender,
 };
 use uuid::Uuid;
 
@@ -72,16 +72,20 @@ fn impossible(lines: &[Line]) -> Option<String> {
         return Some(format!("the invoice has {count} lines; {MAX_LINES} can be handled"));
     }
     // Products may yet get any tax rate, so the highest must fit.
-    let fits = total(lines, |_| BasisPoints::MAX, TaxMode::Excluded).is_some();
+    let (mode, rounding) = (TaxMode::Excluded, TaxRounding::Line);
+    let fits = total(lines, |_| BasisPoints::MAX, mode, rounding).is_some();
     (!fits).then(|| "the invoice's total is too large".into())
 }
 
 /// What the lines come to with tax; `None` if it is too large.
-fn total(lines: &[Line], rate: impl Fn(&ProductId) -> BasisPoints, mode: TaxMode) -> Option<Money> {
-    lines.iter().try_fold(Money::ZERO, |sum, line| {
-        let amounts = Amounts::of_line(line.price, line.quantity, rate(&line.product), mode)?;
-        sum.checked_add(amounts.gross)
-    })
+fn total(
+    lines: &[Line],
+    rate: impl Fn(&ProductId) -> BasisPoints,
+    mode: TaxMode,
+    rounding: TaxRounding,
+) -> Option<Money> {
+    let lines = lines.iter().map(|line| (line.price, line.quantity, rate(&line.product)));
+    Amounts::of_cart(lines, mode, rounding).map(|total| total.gross)
 }
 
 impl<'f> Act<'f> {
@@ -136,22 +140,22 @@ impl<'f> Act<'f> {
         &self,
         till: &Till,
         catalogue: &Catalogue,
-        mode: TaxMode,
+        settings: &ShopSettings,
     ) -> Result<bool, TillError> {
         match self.deed {
             Deed::Sale(invoice) => {
                 let rate = |id: &ProductId| catalogue.get(id).map(|p| p.tax_rate);
                 let rate = |id: &ProductId| rate(id).unwrap_or_default();
-                let total = total(&invoice.lines, rate, mode).unwrap_or_default();
+                let ShopSettings { tax_mode, tax_rounding, .. } = *settings;
+                let total = total(&invoice.lines, rate, tax_mode, tax_rounding);
+                let total = total.unwrap_or_default();
                 let sold = |line: &Line| CheckoutLine {
-                    product: line.product.clone(),
-                    quantity: line.quantity,
                     price: Some(line.price),
+                    ..CheckoutLine::new(line.product.clone(), line.quantity)
                 };
                 let paid = || Payment {
-                    tender: Tender::Card,
-                    amount: total,
                     reference: Some(invoice.number.clone()),
+                    ..Payment::new(Tender::Card, total)
                 };
                 let checkout = Checkout {
                     lines: invoice.lines.iter().map(sold).collect(),
@@ -159,7 +163,7 @@ impl<'f> Act<'f> {
                     // A thousandth of a piece may come to nothing, and nothing cannot be paid.
                     payments: (total > Money::ZERO).then(paid).into_iter().collect(),
                     reference: Some(invoice.number.clone()),
-                    note: None,
+                    ..Checkout::default()
                 };
                 Ok(till.execute_at(&checkout, self.id, self.at)?.repeated)
             }

@@ -329,13 +329,13 @@ fn what_no_act_can_hold_is_rejected_before_anything_is_recorded() {
 #[test]
 fn a_shop_with_tax_on_top_of_its_prices_and_days_of_its_own_can_be_replayed_into() {
     let store = memory();
-    let settings = ShopSettings {
-        name: "Shop".into(),
-        currency: pos::Currency::new("GBP").unwrap(),
-        zone: pos::Zone::new("Europe/London").unwrap(),
-        cut_over: pos::CutOver::new("08:30").unwrap(),
-        tax_mode: pos::TaxMode::Excluded,
-    };
+    let settings = ShopSettings::new(
+        "Shop",
+        pos::Currency::new("GBP").unwrap(),
+        pos::Zone::new("Europe/London").unwrap(),
+        pos::CutOver::new("08:30").unwrap(),
+        pos::TaxMode::Excluded,
+    );
     let till = replay_till(Arc::clone(&store), StoppedClock);
     till.execute(&pos::ConfigureShop(settings), Uuid::from_u128(1)).unwrap();
     let options = ReplayOptions { tax_rate: BasisPoints::new(2000) };

@@ -1,87 +1,17 @@
-//! Random histories of a shop against a plain model of it: what a shopkeeper with pencil and paper
-//! would have allowed, and what would be on the shelf, in the drawer and on the receipts.
-
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+//! Shelf, drawer and receipts.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use dcb::{EventStore, Followed, MemoryStore, ReadOptions};
 use pos::*;
 use proptest::prelude::*;
-use uuid::Uuid;
+
+use crate::shop::{Shop, TILLS, settings, sku};
 
 const PRODUCTS: [(&str, i64, u32); 3] = [("A", 120, 2000), ("B", 99, 0), ("C", 333, 500)];
-const TILLS: [&str; 2] = ["T1", "T2"];
-
-/// A store with its views, and the requests made so far.
-struct Shop {
-    store: MemoryStore,
-    catalogue: Followed<Catalogue>,
-    settings: Followed<Settings>,
-    requests: u128,
-}
-
-impl Shop {
-    /// Configured, with all products and an open shift at every till.
-    fn new(tax_mode: TaxMode) -> Self {
-        let mut shop = Self {
-            store: MemoryStore::new(),
-            catalogue: Followed::default(),
-            settings: Followed::default(),
-            requests: 0,
-        };
-        let settings = ShopSettings {
-            name: "Corner shop".into(),
-            currency: Currency::new("GBP").unwrap(),
-            zone: Zone::UTC,
-            cut_over: CutOver::MIDNIGHT,
-            tax_mode,
-        };
-        shop.act("T1", &ConfigureShop(settings)).unwrap();
-        let products = PRODUCTS.iter().map(|(id, price, rate)| AddProduct {
-            sku: sku(id),
-            name: (*id).into(),
-            category: String::new(),
-            price: Money::new(*price),
-            cost: Money::ZERO,
-            tax_rate: BasisPoints::new(*rate),
-            stocked: true,
-            barcode: None,
-        });
-        shop.act("T1", &AddProducts { products: products.collect() }).unwrap();
-        for till in TILLS {
-            shop.act(till, &OpenShift { float: Money::ZERO }).unwrap();
-        }
-        shop
-    }
-
-    fn act<C: Command>(&mut self, till: &str, command: &C) -> Result<C::Answer, RefusalCode> {
-        self.requests += 1;
-        self.catalogue.catch_up(&self.store).unwrap();
-        self.settings.catch_up(&self.store).unwrap();
-        let context = Context {
-            request_id: Uuid::from_u128(self.requests),
-            at: "2026-03-02T10:00:00Z".parse::<DateTime<Utc>>().unwrap(),
-            till: TillId::new(till).unwrap(),
-            user: UserId::new("ann").unwrap(),
-            settings: self.settings.view().current(),
-            catalogue: self.catalogue.view(),
-        };
-        match execute(&self.store, command, &context) {
-            Ok(done) => Ok(done.answer),
-            Err(Rejected::Refused { refusal, .. }) => Err(refusal.code),
-            Err(other) => panic!("{other}"),
-        }
-    }
-}
-
-fn sku(id: &str) -> ProductId {
-    ProductId::new(id).unwrap()
-}
 
 fn cash(amount: Money) -> Vec<Payment> {
-    vec![Payment { tender: Tender::Cash, amount, reference: None }]
+    vec![Payment::new(Tender::Cash, amount)]
 }
 
 #[derive(Clone, Debug)]
@@ -154,15 +84,12 @@ fn do_both(shop: &mut Shop, pencil: &mut Pencil, act: &Act) {
         Act::Sell(till, lines) => {
             let mut left = pencil.shelf;
             lines.iter().for_each(|(product, quantity)| left[*product] -= quantity);
-            let line = |(product, quantity): &(usize, i64)| CheckoutLine {
-                product: sku(PRODUCTS[*product].0),
-                quantity: Quantity::new(*quantity),
-                price: None,
+            let line = |(product, quantity): &(usize, i64)| {
+                CheckoutLine::new(sku(PRODUCTS[*product].0), Quantity::new(*quantity))
             };
             let lines = lines.iter().map(line).collect();
             let payments = cash(Money::new(1_000_000));
-            let checkout =
-                Checkout { lines, customer: None, payments, reference: None, note: None };
+            let checkout = Checkout { lines, payments, ..Checkout::default() };
             let sold = shop.act(TILLS[*till], &checkout);
             if left.iter().any(|left| *left < 0) {
                 assert_eq!(sold, Err(RefusalCode::OutOfStock));
@@ -223,7 +150,7 @@ proptest! {
 
     #[test]
     fn shelf_drawer_and_receipts_are_what_pencil_and_paper_say(acts in acts()) {
-        let mut shop = Shop::new(TaxMode::Included);
+        let mut shop = Shop::new(settings(TaxMode::Included), &PRODUCTS);
         let mut pencil = Pencil::default();
         let mut stock = Followed::new(StockOnHand::default());
         for act in &acts {
@@ -242,7 +169,7 @@ proptest! {
         let mut shifts = Followed::new(OpenShifts::default());
         let open: Vec<Shift> = shifts.catch_up(&shop.store).unwrap().iter().cloned().collect();
         for (Shift { shift, till, .. }, drawer) in open.into_iter().zip(pencil.drawer) {
-            let close = CloseShift { shift, counted_cash: Money::ZERO };
+            let close = CloseShift::counted(shift, Money::ZERO);
             let result = shop.act(till.as_str(), &close).unwrap();
             prop_assert_eq!(result.expected.minor(), drawer);
         }
@@ -253,7 +180,8 @@ proptest! {
         lines in prop::collection::vec((0..3_usize, 1..100_000_i64, prop::option::of(0..100_000_i64)), 1..30),
         included: bool,
     ) {
-        let mut shop = Shop::new(if included { TaxMode::Included } else { TaxMode::Excluded });
+        let mode = if included { TaxMode::Included } else { TaxMode::Excluded };
+        let mut shop = Shop::new(settings(mode), &PRODUCTS);
         let delivery = PRODUCTS.map(|(id, ..)| DeliveryLine {
             product: sku(id),
             quantity: Quantity::MAX_LINE,
@@ -275,16 +203,13 @@ proptest! {
             gross += if included { amount } else { amount + line_tax };
         }
         let cart = lines.iter().map(|(product, quantity, price)| CheckoutLine {
-            product: sku(PRODUCTS[*product].0),
-            quantity: Quantity::new(*quantity),
             price: price.map(Money::new),
+            ..CheckoutLine::new(sku(PRODUCTS[*product].0), Quantity::new(*quantity))
         });
         let checkout = Checkout {
             lines: cart.collect(),
-            customer: None,
             payments: cash(Money::new(1_000_000_000_000)),
-            reference: None,
-            note: None,
+            ..Checkout::default()
         };
         let receipt = shop.act("T1", &checkout).unwrap();
         prop_assert_eq!(i128::from(receipt.gross.minor()), gross);

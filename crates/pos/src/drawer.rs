@@ -1,0 +1,461 @@
+//! The cash in a drawer beside sales: paid in, paid out, taken to the safe; and what a shift came to.
+
+use dcb::{DecisionProjection, EventRef, Query};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::command::{Command, Context};
+use crate::event::{
+    AccountPaid, CashMove, CashMoved, GiftCardIssued, GiftCardToppedUp, PaymentRefunded,
+    PaymentTaken, Recorded, RefundCompleted, SaleCompleted, ShopEvent,
+};
+use crate::ids::ShiftId;
+use crate::input;
+use crate::money::Money;
+use crate::payment::Tender;
+use crate::permission::Permission;
+use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
+use crate::shift::{OpenShiftState, shift_of};
+
+/// What a tender took in a shift, and paid back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct TenderTotal {
+    /// The tender.
+    pub tender: Tender,
+    /// What was paid with it; of cash what was kept.
+    pub taken: Money,
+    /// What was paid back to it; positive.
+    pub refunded: Money,
+}
+
+/// What a shift came to, up to some moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ShiftTotals {
+    /// How many sales there were.
+    #[ts(type = "number")]
+    pub sales: u64,
+    /// How many refunds.
+    #[ts(type = "number")]
+    pub refunds: u64,
+    /// What was sold, with tax.
+    pub gross: Money,
+    /// What was refunded, with tax; positive.
+    pub refunded: Money,
+    /// The tax on sales, less that on refunds.
+    pub tax: Money,
+    /// What was taken for gift cards and for what customers owed, which is no sale.
+    pub received: Money,
+    /// What rounding cash to coins brought in, or cost if negative.
+    pub rounding: Money,
+    /// What each tender took and paid back; those that were used. All of it is `gross`, less
+    /// `refunded`, with `received` and `rounding`.
+    pub tenders: Vec<TenderTotal>,
+    /// The cash that was paid in beside sales.
+    pub paid_in: Money,
+    /// The cash that was paid out beside refunds; positive.
+    pub paid_out: Money,
+    /// The cash that was taken to the safe; positive.
+    pub dropped: Money,
+    /// The cash that came into the drawer less what went out: what is in it beside the float.
+    pub cash: Money,
+}
+
+impl ShiftTotals {
+    /// The types of the events that a shift's totals are made of; each is tagged with the shift.
+    pub const TYPES: [&'static str; 8] = [
+        SaleCompleted::TYPE,
+        RefundCompleted::TYPE,
+        PaymentTaken::TYPE,
+        PaymentRefunded::TYPE,
+        GiftCardIssued::TYPE,
+        GiftCardToppedUp::TYPE,
+        AccountPaid::TYPE,
+        CashMoved::TYPE,
+    ];
+
+    /// Takes in an event of the shift; others change nothing.
+    pub fn apply(&mut self, event: &EventRef<'_>) {
+        match ShopEvent::decode(event) {
+            Some(ShopEvent::SaleCompleted(e)) => {
+                self.sales = self.sales.saturating_add(1);
+                add(&mut self.gross, e.gross);
+                add(&mut self.rounding, e.rounding);
+                add(&mut self.tax, e.tax);
+            }
+            Some(ShopEvent::RefundCompleted(e)) => {
+                self.refunds = self.refunds.saturating_add(1);
+                add(&mut self.refunded, e.gross);
+                add(&mut self.rounding, negated(e.rounding));
+                add(&mut self.tax, negated(e.tax));
+            }
+            Some(ShopEvent::PaymentTaken(e)) => self.take(e.tender, e.amount),
+            Some(ShopEvent::GiftCardIssued(e)) => self.receive(e.tender, e.amount),
+            Some(ShopEvent::GiftCardToppedUp(e)) => self.receive(e.tender, e.amount),
+            Some(ShopEvent::AccountPaid(e)) => self.receive(e.tender, e.amount),
+            Some(ShopEvent::PaymentRefunded(e)) => {
+                add(&mut self.of(e.tender).refunded, e.amount);
+                self.add_cash(e.tender, negated(e.amount));
+            }
+            Some(ShopEvent::CashMoved(e)) => {
+                let (sum, moved) = match e.how {
+                    CashMove::PaidIn => (&mut self.paid_in, e.amount),
+                    CashMove::PaidOut => (&mut self.paid_out, negated(e.amount)),
+                    CashMove::SafeDrop => (&mut self.dropped, negated(e.amount)),
+                };
+                add(sum, e.amount);
+                add(&mut self.cash, moved);
+            }
+            _ => {}
+        }
+    }
+
+    fn of(&mut self, tender: Tender) -> &mut TenderTotal {
+        let place = self.tenders.iter().position(|total| total.tender == tender);
+        let place = place.unwrap_or_else(|| {
+            self.tenders.push(TenderTotal { tender, taken: Money::ZERO, refunded: Money::ZERO });
+            self.tenders.len().saturating_sub(1)
+        });
+        self.tenders.get_mut(place).expect("it was found, or has just been added")
+    }
+
+    fn take(&mut self, tender: Tender, amount: Money) {
+        add(&mut self.of(tender).taken, amount);
+        self.add_cash(tender, amount);
+    }
+
+    fn receive(&mut self, tender: Tender, amount: Money) {
+        add(&mut self.received, amount);
+        self.take(tender, amount);
+    }
+
+    fn add_cash(&mut self, tender: Tender, amount: Money) {
+        if tender == Tender::Cash {
+            add(&mut self.cash, amount);
+        }
+    }
+}
+
+/// No shift moves so much that this is reached; if one did, its count would not fit.
+fn add(sum: &mut Money, amount: Money) {
+    *sum = Money::new(sum.minor().saturating_add(amount.minor()));
+}
+
+fn negated(amount: Money) -> Money {
+    Money::new(amount.minor().saturating_neg())
+}
+
+/// The cash in a drawer beside the float: what lowers it conflicts, a sale does not.
+fn cash_in_drawer(shift: &ShiftId) -> DecisionProjection<Money> {
+    let lowers = [PaymentRefunded::TYPE, CashMoved::TYPE];
+    let query = Query::tagged(ShiftTotals::TYPES, shift.tag());
+    DecisionProjection::new(Money::ZERO, query, |cash, event| {
+        let mut moved = ShiftTotals::default();
+        moved.apply(event);
+        add(cash, moved.cash);
+    })
+    .conflicts_with(Query::tagged(lowers, shift.tag()))
+}
+
+/// Pays cash into the drawer of this till's open shift, or out of it, beside sales and refunds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MoveCash {
+    /// The shift, so that it counts for no other.
+    pub shift: ShiftId,
+    /// Which way.
+    pub way: CashWay,
+    /// How much; positive.
+    pub amount: Money,
+    /// Why.
+    pub reason: String,
+}
+
+/// Into the drawer or out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum CashWay {
+    /// Into it.
+    In,
+    /// Out of it.
+    Out,
+}
+
+/// Takes cash from the drawer of this till's open shift to the safe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DropCash {
+    /// The shift, so that it counts for no other.
+    pub shift: ShiftId,
+    /// How much; positive.
+    pub amount: Money,
+}
+
+/// What moving cash must know.
+type DrawerModel = (DecisionProjection<OpenShiftState>, DecisionProjection<Money>);
+
+fn drawer_model(
+    shift: &ShiftId,
+    amount: Money,
+    context: &Context<'_>,
+) -> Result<DrawerModel, Refusal> {
+    input::cash(amount)?;
+    if amount == Money::ZERO {
+        return Err(input::invalid("The amount is 0. Enter how much."));
+    }
+    Ok((shift_of(&context.till), cash_in_drawer(shift)))
+}
+
+/// The move, if there is so much in the drawer.
+fn moved(
+    event: CashMoved,
+    (state, cash): &(OpenShiftState, Money),
+    context: &Context<'_>,
+) -> Result<Vec<ShopEvent>, Refusal> {
+    state.is_open(&event.shift)?;
+    let mut left = state.float();
+    add(&mut left, *cash);
+    if event.how != CashMove::PaidIn && event.amount > left {
+        let most = context.settings()?.currency.format(left);
+        let message = format!("There is only {most} in the drawer. Take less.");
+        return Err(Refusal::new(RefusalCode::NotEnoughCash, message)
+            .money_left(left)
+            .action(NextAction::CorrectInput));
+    }
+    Ok(vec![event.into()])
+}
+
+fn cash_moved(recorded: &[Recorded]) -> Option<()> {
+    matches!(recorded, [Recorded { event: ShopEvent::CashMoved(_), .. }]).then_some(())
+}
+
+impl Command for MoveCash {
+    const NAME: &'static str = "move_cash";
+    const PERMISSION: Permission = Permission::MoveCash;
+    type Model = DrawerModel;
+    type Answer = ();
+
+    fn model(&self, context: &Context<'_>) -> Result<DrawerModel, Refusal> {
+        input::name("reason", &self.reason)?;
+        drawer_model(&self.shift, self.amount, context)
+    }
+
+    fn decide(
+        &self,
+        state: &(OpenShiftState, Money),
+        context: &Context<'_>,
+    ) -> Result<Vec<ShopEvent>, Refusal> {
+        let how = match self.way {
+            CashWay::In => CashMove::PaidIn,
+            CashWay::Out => CashMove::PaidOut,
+        };
+        let Self { shift, amount, reason, .. } = self.clone();
+        moved(CashMoved { shift, till: context.till.clone(), how, amount, reason }, state, context)
+    }
+
+    fn answer(recorded: &[Recorded]) -> Option<()> {
+        cash_moved(recorded)
+    }
+}
+
+impl Command for DropCash {
+    const NAME: &'static str = "drop_cash";
+    const PERMISSION: Permission = Permission::DropCash;
+    type Model = DrawerModel;
+    type Answer = ();
+
+    fn model(&self, context: &Context<'_>) -> Result<DrawerModel, Refusal> {
+        drawer_model(&self.shift, self.amount, context)
+    }
+
+    fn decide(
+        &self,
+        state: &(OpenShiftState, Money),
+        context: &Context<'_>,
+    ) -> Result<Vec<ShopEvent>, Refusal> {
+        let (Self { shift, amount }, how) = (self.clone(), CashMove::SafeDrop);
+        let (till, reason) = (context.till.clone(), String::new());
+        moved(CashMoved { shift, till, how, amount, reason }, state, context)
+    }
+
+    fn answer(recorded: &[Recorded]) -> Option<()> {
+        cash_moved(recorded)
+    }
+}
+
+/// What a shift came to, for closing it: whatever happens in it conflicts.
+pub(crate) fn totals_of(shift: &ShiftId) -> DecisionProjection<Tally> {
+    let query = Query::tagged(ShiftTotals::TYPES, shift.tag());
+    DecisionProjection::new(Tally::default(), query, |tally: &mut Tally, event| {
+        tally.totals.apply(event);
+        tally.last = event.position;
+    })
+}
+
+/// What a shift came to, and the last event that counts.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub(crate) totals: ShiftTotals,
+    last: u64,
+}
+
+impl Tally {
+    /// Refuses a count of the drawer that was made before the last thing happened.
+    pub(crate) fn counted_at(&self, head: Option<u64>) -> Result<(), Refusal> {
+        if head.is_none_or(|head| self.last <= head) {
+            return Ok(());
+        }
+        let message = "Something was sold or moved after the drawer was counted. Count it again.";
+        Err(Refusal::new(RefusalCode::CountOutdated, message)
+            .action(NextAction::CountAgain)
+            .because(&Evidence::only(self.last)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dcb::testing::given;
+    use dcb::{Event, EventStore, MemoryStore};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{
+        Interrupted, act, added, at, cart, configured, of_request, opened, received, refusal,
+        shift_at, till,
+    };
+
+    /// Till T1 is open with 50.00 in its drawer, T2 too.
+    fn shop() -> Vec<Event> {
+        vec![configured(), added("A", 100), received("A", 500), opened("T1"), opened("T2")]
+    }
+
+    fn stored() -> MemoryStore {
+        let store = MemoryStore::new();
+        store.append(&shop(), None).unwrap();
+        store
+    }
+
+    fn pay(way: CashWay, amount: i64) -> MoveCash {
+        let reason = "window cleaner".into();
+        MoveCash { shift: shift_at("T1"), way, amount: Money::new(amount), reason }
+    }
+
+    fn drop_of(amount: i64) -> DropCash {
+        DropCash { shift: shift_at("T1"), amount: Money::new(amount) }
+    }
+
+    #[test]
+    fn cash_is_paid_in_and_out_with_a_reason_and_dropped_without() {
+        let moved = |how, amount, reason: &str| CashMoved {
+            shift: shift_at("T1"),
+            till: till("T1"),
+            how,
+            amount: Money::new(amount),
+            reason: reason.into(),
+        };
+        let reason = "window cleaner";
+        given(shop()).when(act(pay(CashWay::In, 300))).then_recorded(of_request([moved(
+            CashMove::PaidIn,
+            300,
+            reason,
+        )
+        .into()]));
+        given(shop()).when(act(pay(CashWay::Out, 5000))).then_recorded(of_request([moved(
+            CashMove::PaidOut,
+            5000,
+            reason,
+        )
+        .into()]));
+        given(shop()).when(act(drop_of(4000))).then_recorded(of_request([moved(
+            CashMove::SafeDrop,
+            4000,
+            "",
+        )
+        .into()]));
+    }
+
+    #[test]
+    fn no_more_leaves_the_drawer_than_is_in_it() {
+        let store = stored();
+        at("T1", 1).act(&store, &cart(&[("A", 2)], &[(Tender::Cash, 200)])).unwrap();
+        at("T1", 2).act(&store, &cart(&[("A", 2)], &[(Tender::Card, 200)])).unwrap();
+        at("T1", 3).act(&store, &pay(CashWay::Out, 4000)).unwrap();
+        let refusal = refusal(at("T1", 4).act(&store, &drop_of(1201)).unwrap_err());
+        assert_eq!((refusal.code, refusal.details.left), (RefusalCode::NotEnoughCash, Some(1200)));
+        assert_eq!(refusal.message, "There is only 12.00 in the drawer. Take less.");
+        at("T1", 5).act(&store, &drop_of(1200)).unwrap();
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for amount in [0, -5] {
+            let refused = given(shop()).when(act(drop_of(amount))).then_refused();
+            assert_eq!(refusal(refused).code, RefusalCode::InvalidInput);
+        }
+        let without_reason = MoveCash { reason: " ".into(), ..pay(CashWay::In, 5) };
+        let refused = given(shop()).when(act(without_reason)).then_refused();
+        assert_eq!(refusal(refused).code, RefusalCode::InvalidInput);
+        let elsewhere = DropCash { shift: shift_at("T2"), ..drop_of(5) };
+        let refused = given(shop()).when(act(elsewhere)).then_refused();
+        assert_eq!(refusal(refused).code, RefusalCode::ShiftClosed);
+    }
+
+    #[test]
+    fn another_drop_conflicts_and_sales_and_other_drawers_do_not() {
+        let store = stored();
+        let rival = || drop(at("T1", 1).act(&store, &drop_of(3000)));
+        let refused = at("T1", 2).act(&store, &Interrupted::new(drop_of(3000), rival)).unwrap_err();
+        assert_eq!(refusal(refused).code, RefusalCode::NotEnoughCash);
+        let rival = || {
+            let cash = cart(&[("A", 1)], &[(Tender::Cash, 100)]);
+            at("T1", 3).act(&store, &cash).unwrap();
+            at("T1", 4).act(&store, &cart(&[("A", 1)], &[(Tender::Card, 100)])).unwrap();
+            let other = DropCash { shift: shift_at("T2"), ..drop_of(100) };
+            at("T2", 5).act(&store, &other).unwrap();
+        };
+        let done = at("T1", 6).act(&store, &Interrupted::new(drop_of(500), rival)).unwrap();
+        assert_eq!(done.trace.conflicts(), 0);
+    }
+
+    proptest! {
+        /// By pencil: the float, and every coin that came and went.
+        #[test]
+        fn the_drawer_is_what_came_less_what_went(
+            moves in prop::collection::vec((0..4_u8, 1..4_000_i64), 1..30),
+        ) {
+            let store = stored();
+            let mut drawer = 5000;
+            for (request, (kind, amount)) in moves.into_iter().enumerate() {
+                let teller = at("T1", request as u128 + 1);
+                let units = amount % 3 + 1;
+                let may = amount <= drawer;
+                match kind {
+                    0 => {
+                        teller.act(&store, &cart(&[("A", units)], &[(Tender::Cash, 1000)])).unwrap();
+                        drawer += units * 100;
+                    }
+                    1 => {
+                        teller.act(&store, &pay(CashWay::In, amount)).unwrap();
+                        drawer += amount;
+                    }
+                    2 => {
+                        prop_assert_eq!(teller.act(&store, &pay(CashWay::Out, amount)).is_ok(), may);
+                        drawer -= if may { amount } else { 0 };
+                    }
+                    _ => {
+                        prop_assert_eq!(teller.act(&store, &drop_of(amount)).is_ok(), may);
+                        drawer -= if may { amount } else { 0 };
+                    }
+                }
+            }
+            let mut totals = ShiftTotals::default();
+            let query = Query::tagged(ShiftTotals::TYPES, shift_at("T1").tag());
+            let mut events = store.read(&query, dcb::ReadOptions::default()).unwrap();
+            while let Some(event) = events.next_ref().unwrap() {
+                totals.apply(&event);
+            }
+            prop_assert_eq!(totals.cash.minor() + 5000, drawer);
+        }
+    }
+}

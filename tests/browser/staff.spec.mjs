@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { MUG, Shop, Till, expect, test } from './fixtures.mjs';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const question = (till) => till.page.getByRole('heading', { name: 'Who is at the till?' });
+
+test.describe('who is at the till', () => {
+  test('signs in by name and PIN, and the demo says which', async ({ page }) => {
+    const shop = Shop.demo();
+    await shop.open();
+    const till = new Till(page);
+    await page.goto(await shop.serveSignedOut());
+    await expect(question(till)).toBeVisible();
+    await expect(page.getByText('Maya Thornton 1111')).toBeVisible();
+    await expect(till.tiles.first()).toBeHidden();
+    await till.enterPin('Priya Nair', '3333');
+    await till.tiles.first().waitFor();
+    await expect(page.getByText('T1 · Priya Nair')).toBeVisible();
+    await till.scan(MUG);
+    await till.press('F12');
+    await expect(till.receipt).toContainText('T1-1');
+    await shop.close();
+  });
+
+  test('locks the till and finds the cart as it was', async ({ till }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await till.button('Lock the till').click();
+    await expect(question(till)).toBeVisible();
+    await till.press('F12');
+    await till.enterPin('Tom Ashby', '4444');
+    await expect(question(till)).toBeHidden();
+    await expect(till.page.getByText('T1 · Tom Ashby')).toBeVisible();
+    await expect(till.line(MUG)).toBeVisible();
+    await till.press('F12');
+    await expect(till.receipt).toContainText(MUG.name);
+  });
+
+  test('is told when the PIN is wrong, and to wait after three times', async ({ till }) => {
+    await till.button('Lock the till').click();
+    await till.enterPin('Owen Price', '0000');
+    await expect(till.page.getByText('2 more before it is locked')).toBeVisible();
+    await till.enterPin('Owen Price', '0000');
+    await expect(till.page.getByText('1 more before it is locked')).toBeVisible();
+    await till.enterPin('Owen Price', '0000');
+    await expect(till.page.getByText(/Try again in \d+ s/)).toBeVisible();
+    await expect(till.button('Sign in')).toBeDisabled();
+    await till.enterPin('Priya Nair', '3333');
+    await expect(question(till)).toBeHidden();
+  });
+
+  test('is nobody after a while in which nobody touched it', async ({ till, shop }) => {
+    const { settings } = await shop.call('shop');
+    await shop.act('configure_shop', { ...settings, tills: { autoLockSeconds: 1 } });
+    await expect(question(till)).toBeVisible();
+    await till.enterPin('Priya Nair', '3333');
+    await expect(question(till)).toBeHidden();
+    await expect(question(till)).toBeVisible();
+  });
+
+  test('asks nothing that axe would complain about', async ({ till }) => {
+    await till.button('Lock the till').click();
+    await expect(question(till)).toBeVisible();
+    await till.page.evaluate(AXE);
+    const { violations } = await till.page.evaluate(() => window.axe.run(document));
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`)).toEqual([]);
+  });
+});
+
+test('what a cashier may not do alone goes on with the PIN of who may', async ({ till, shop }) => {
+  await shop.act('change_role', { role: 'cashier', permissions: [], discountLimit: 0 });
+  await till.scan(MUG);
+  await expect(till.line(MUG)).toBeVisible();
+  await till.press('F12');
+  await till.button('Get approval').click();
+  const dialog = till.page.getByRole('dialog', { name: 'Who approves?' });
+  await expect(dialog).toContainText('You may not sell alone.');
+  await expect(dialog.getByRole('button', { name: 'Priya Nair' })).toBeHidden();
+  await till.enterPin('Owen Price', '1234', 'Approve');
+  await expect(dialog.getByText('That is not the PIN.')).toBeVisible();
+  await till.enterPin('Owen Price', '2222', 'Approve');
+  await expect(dialog).toBeHidden();
+  await expect(till.receipt).toContainText('T1-1');
+});
+
+test('much cash in the drawer asks for a drop to the safe', async ({ till, shop }) => {
+  const { shift } = await shop.call('shift');
+  const more = { shift: shift.shift, way: 'in', amount: 25_000, reason: 'more change' };
+  await shop.act('move_cash', more);
+  await till.button('Record a drop').click();
+  await till.page.getByLabel('How much').fill('300');
+  await till.button('Drop £300').click();
+  await expect(till.page.getByText('There is much cash in the drawer')).toBeHidden();
+});
+
+test('a shift is closed by a blind count, and one that is off goes on with a PIN', async ({
+  till,
+  shop,
+}) => {
+  await till.scan(MUG);
+  await till.press('F12');
+  await expect(till.receipt).toContainText('T1-1');
+  await till.page.getByRole('button', { name: 'Open since' }).click();
+  const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
+  await expect(dialog).not.toContainText('101.06');
+  await dialog.getByLabel('£50', { exact: true }).fill('1');
+  await dialog.getByLabel('£20', { exact: true }).fill('2');
+  await expect(dialog.getByLabel('Counted')).toHaveText('£90.00');
+  await till.button('Close the shift').click();
+  await expect(dialog).toContainText('You may not close a shift whose cash is off by that much');
+  await till.enterPin('Owen Price', '2222', 'Approve');
+  const done = till.page.getByRole('dialog', { name: 'The shift is closed' });
+  await expect(done).toContainText('£11.06');
+  await expect(done).toContainText('T1-1');
+  await till.button('Done').click();
+  await expect(till.page.getByText('Shift closed')).toBeVisible();
+  const { z, journal, variance } = await shop.call('z_report');
+  expect({ z, variance }).toEqual({ z: 1, variance: -1106 });
+  expect(journal.hash).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test('what is sold after the drawer was counted has it counted again', async ({ till, shop }) => {
+  await till.page.getByRole('button', { name: 'Open since' }).click();
+  const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
+  await dialog.getByLabel('£50', { exact: true }).fill('2');
+  const lines = [{ product: MUG.id, quantity: 1000 }];
+  await shop.act('checkout', { lines, payments: [{ tender: 'cash', amount: 106 }] });
+  await till.button('Close the shift').click();
+  await expect(dialog).toContainText('Count it again.');
+  await dialog.getByLabel('£1', { exact: true }).fill('1');
+  await dialog.getByLabel('£0.05', { exact: true }).fill('1');
+  await dialog.getByLabel('£0.01', { exact: true }).fill('1');
+  await till.button('Close the shift').click();
+  await expect(till.page.getByRole('dialog')).toContainText('The shift is closed');
+});
