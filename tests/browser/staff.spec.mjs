@@ -113,11 +113,11 @@ test('a shift is closed by a blind count, and one that is off goes on with a PIN
   await till.enterPin('Owen Price', '2222', 'Approve');
   const done = till.page.getByRole('dialog', { name: 'The shift is closed' });
   await expect(done).toContainText('£11.06');
-  await expect(done).toContainText('T1-1');
+  await expect(done).toContainText('Z report');
   await till.button('Done').click();
   await expect(till.page.getByText('Shift closed')).toBeVisible();
-  const { z, journal, variance } = await shop.call('z_report');
-  expect({ z, variance }).toEqual({ z: 1, variance: -1106 });
+  const { journal, variance } = await shop.call('z_report');
+  expect(variance).toBe(-1106);
   expect(journal.hash).toMatch(/^[0-9a-f]{64}$/);
 });
 
