@@ -48,6 +48,8 @@ pub(crate) struct FileCursor<'s> {
     yielded: usize,
     block_size: usize,
     file: Option<Arc<SegmentFile>>,
+    /// Whether the whole block is mapped, so that nothing has to be read.
+    is_mapped: bool,
     window: Window,
     unescaped: Unescaped,
     /// The tags that were added to past events when the read began.
@@ -84,6 +86,7 @@ impl<'s> FileCursor<'s> {
             yielded: 0,
             block_size: usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK.start),
             file: None,
+            is_mapped: false,
             window: Window::default(),
             unescaped: Unescaped::default(),
             added,
@@ -133,6 +136,11 @@ impl<'s> FileCursor<'s> {
             if !self.block.is_empty() {
                 self.file = Some(Arc::clone(&segment.file));
                 self.window.bytes.clear();
+                let mapping = segment.file.mapping();
+                let is_mapped = |place: &Place| {
+                    mapping.is_some_and(|m| m.bytes(place.offset..place.end).is_some())
+                };
+                self.is_mapped = self.block.iter().all(is_mapped);
                 break;
             }
             if self.high == 0 {
@@ -207,7 +215,7 @@ impl<'s> FileCursor<'s> {
 
     /// Makes sure that the bytes of a line can be had: mapped, or read.
     fn load(&mut self, place: Place) -> Result<(), StoreError> {
-        let Some(file) = self.file.as_ref() else { return Ok(()) };
+        let Some(file) = self.file.as_ref().filter(|_| !self.is_mapped) else { return Ok(()) };
         if bytes_at(file, &self.window, place).is_some() {
             return Ok(());
         }

@@ -51,11 +51,9 @@ impl ChainHash {
     /// The hash of a commit: over the hash before it and the commit's bytes up to `,"hash"`.
     pub(crate) fn next(&self, commit_bytes: &[u8]) -> Self {
         let digest = Sha256::new().chain_update(self.0).chain_update(commit_bytes).finalize();
-        let mut hex = [0; 64];
-        for (pair, byte) in hex.chunks_exact_mut(2).zip(digest) {
-            pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
-        }
-        Self(hex)
+        let mut digits = [0; 64];
+        hex(&digest, &mut digits);
+        Self(digits)
     }
 
     /// The 64 hex digits.
@@ -93,17 +91,24 @@ pub(crate) fn unseal(line: &[u8]) -> Option<&[u8]> {
 
 fn hex8(crc: u32) -> [u8; 8] {
     let mut digits = [0; 8];
-    for (index, digit) in digits.iter_mut().rev().enumerate() {
-        let [nibble, ..] = (crc >> (4 * index)).to_le_bytes();
-        *digit = hex_digit(nibble & 15);
-    }
+    hex(&crc.to_be_bytes(), &mut digits);
     digits
 }
 
-fn hex_digit(nibble: u8) -> u8 {
-    match nibble {
-        0..10 => b'0' + nibble,
-        _ => b'a' + (nibble - 10),
+/// Writes each byte as two lower-case digits.
+fn hex(bytes: &[u8], digits: &mut [u8]) {
+    const PAIRS: [[u8; 2]; 256] = {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut pairs = [[0; 2]; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+            byte += 1;
+        }
+        pairs
+    };
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(PAIRS.get(usize::from(*byte)).unwrap_or(&[0; 2]));
     }
 }
 

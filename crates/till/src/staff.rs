@@ -492,6 +492,7 @@ mod tests {
             ("shift", Some(Cashier), json!({})),
             ("cart", Some(Cashier), json!({})),
             ("save_cart", Some(Cashier), json!({"cart": {"id": Uuid::now_v7(), "lines": []}})),
+            ("events", Some(Cashier), json!({"positions": [1]})),
             ("receipt", Some(Cashier), json!({"receipt": "T1-1"})),
             ("sales_report", Some(Supervisor), json!({"by": "day"})),
             ("refused_acts", Some(Supervisor), json!({})),
