@@ -97,6 +97,7 @@ fn hex8(crc: u32) -> [u8; 8] {
 
 /// Writes each byte as two lower-case digits.
 fn hex(bytes: &[u8], digits: &mut [u8]) {
+    #[allow(clippy::indexing_slicing, reason = "it is evaluated by the compiler")]
     const PAIRS: [[u8; 2]; 256] = {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut pairs = [[0; 2]; 256];
