@@ -37,10 +37,9 @@ impl Json {
 
     /// Raw line breaks can only stand between tokens: inside a string JSON wants them escaped.
     fn from_valid(text: &str) -> Self {
-        let text = if text.contains(['\n', '\r']) {
-            text.replace(['\n', '\r'], " ").into()
-        } else {
-            text.into()
+        let text = match memchr::memchr2(b'\n', b'\r', text.as_bytes()) {
+            Some(_) => text.replace(['\n', '\r'], " ").into(),
+            None => text.into(),
         };
         Self { text }
     }
