@@ -1,13 +1,14 @@
 //! `opossum store`: look into an event store, append to it, check it, copy and move it.
 
-use std::io::{BufRead, stdin};
+use std::io::{BufRead, IsTerminal, stderr, stdin};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use clap::{Subcommand, ValueEnum};
 use dcb::{AppendCondition, Event, EventStore, Maintenance, Query, ReadOptions, Tag};
 use dcb_file::opossum::{self, ImportError, Layout};
-use dcb_file::{FileStore, Options, SystemDisk};
+use dcb_file::{FileStore, Options, Progress, SystemDisk};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -66,6 +67,21 @@ pub(crate) enum StoreCommand {
     },
     /// Print what a store holds, in numbers
     Stats {
+        /// The store's folder
+        dir: PathBuf,
+    },
+    /// Make the index files of a store anew, from every line of its event files
+    ///
+    /// It is never needed for right answers: what is missing or garbage is made again by itself.
+    /// Prints how many files, and up to which position they know the log.
+    Reindex {
+        /// The store's folder
+        dir: PathBuf,
+    },
+    /// Compress the event files that are full, while tills sell
+    ///
+    /// They stay readable in place. Prints how many were compressed, and their sizes in bytes.
+    Archive {
         /// The store's folder
         dir: PathBuf,
     },
@@ -220,6 +236,8 @@ pub(crate) fn run(command: StoreCommand) -> Outcome {
         }
         StoreCommand::Verify { dir } => verify(&dir),
         StoreCommand::Stats { dir } => print_json(&open(&dir, Options::default())?.stats()?),
+        StoreCommand::Reindex { dir } => print_json(&dcb_file::reindex(&dir, &Options::default())?),
+        StoreCommand::Archive { dir } => print_json(&dcb_file::archive(&dir, &Options::default())?),
         StoreCommand::Delete { dir } => {
             dcb_file::delete_store(&dir, &Options::default())?;
             print_json(&serde_json::json!({ "deleted": dir }))
@@ -337,7 +355,20 @@ fn read(
 }
 
 fn verify(dir: &Path) -> Outcome {
-    let report = dcb_file::verify(dir, Arc::new(SystemDisk))?;
+    let show = stderr().is_terminal();
+    let shown = Mutex::new(Instant::now());
+    let progress = |Progress { done, total }| {
+        let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if show && (done == total || shown.elapsed() > Duration::from_millis(100)) {
+            *shown = Instant::now();
+            eprint!("\r{} of {} MB", done / 1_000_000, total / 1_000_000);
+        }
+    };
+    let report = dcb_file::verify_with_progress(dir, Arc::new(SystemDisk), &progress);
+    if show {
+        eprintln!();
+    }
+    let report = report?;
     print_json(&report)?;
     for damage in &report.damage {
         eprintln!("opossum: damaged data in {damage}");

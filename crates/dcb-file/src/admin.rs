@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dcb::StoreError;
 
+use crate::archive;
 use crate::disk::{Access, Disk};
 use crate::meta::{io_error, is_missing};
 use crate::recovery::sync_parent;
@@ -97,9 +98,13 @@ pub fn delete_store(dir: impl AsRef<Path>, options: &Options) -> Result<(), Stor
     let projections = dir.join("projections");
     ignore_missing(disk.remove_tree(&projections))
         .map_err(|e| io_error("deleting", &projections, e))?;
-    let unfinished = [ledger_file.with_extension("new"), store_file.with_extension("new")];
+    let others = [
+        dir.join(archive::LOCK),
+        ledger_file.with_extension("new"),
+        store_file.with_extension("new"),
+    ];
     // The identity last, so that what is left of a store can be deleted; the lock behind it.
-    for file in unfinished.into_iter().chain([ledger_file, store_file]) {
+    for file in others.into_iter().chain([ledger_file, store_file]) {
         ignore_missing(disk.remove_file(&file)).map_err(|e| io_error("deleting", &file, e))?;
     }
     drop(lock);
@@ -111,7 +116,7 @@ pub fn delete_store(dir: impl AsRef<Path>, options: &Options) -> Result<(), Stor
 }
 
 /// Deletes the files in a folder whose names a store gives, and the folder if nothing else is in it.
-fn delete_own_files(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+pub(crate) fn delete_own_files(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
     let names = match disk.list(folder) {
         Err(error) if is_missing(&error) => return Ok(()),
         names => names?,

@@ -15,10 +15,13 @@ use serde::Serialize;
 use crate::disk::{Access, Disk, DiskFile};
 use crate::meta::{io_error, is_missing};
 use crate::scan::CHUNK;
-use crate::store::{FileStore, Options};
+use crate::store::{FileStore, LockGuard, Options, paths, time_is_up};
 
 /// What is behind the name of an archived segment, in place of `.jsonl`.
 pub(crate) const EXTENSION: &str = ".jsonl.zst";
+
+/// The file that whoever archives has locked.
+pub(crate) const LOCK: &str = "archive.lock";
 
 /// How much of a segment one frame holds: what is read for one line.
 const FRAME_BYTES: usize = 64 * 1024;
@@ -33,6 +36,7 @@ const FRAMES_KEPT: usize = 4;
 /// See the seekable format in zstd's `contrib/seekable_format`.
 const SKIPPABLE_MAGIC: u32 = 0x184D_2A5E;
 const SEEKABLE_MAGIC: u32 = 0x8F92_EAB1;
+const SKIPPABLE_BYTES: u64 = 8;
 const FOOTER_BYTES: usize = 9;
 const ENTRY_BYTES: usize = 8;
 
@@ -53,23 +57,27 @@ pub struct Archived {
 ///
 /// A file is replaced when its archive is durable and was read back, so that no moment is without
 /// one of them. [`StoreError::Damaged`] if the store is known to be damaged: what is wrong is not
-/// made harder to see.
+/// made harder to see. [`StoreError::LockTimeout`] if somebody else is archiving it.
 pub fn archive(dir: impl AsRef<Path>, options: &Options) -> Result<Archived, StoreError> {
+    let dir = dir.as_ref();
     let store = FileStore::open(dir, options.clone())?;
-    let disk = &*options.disk;
-    let end = store.end()?;
+    let disk = store.disk();
     let mut done = Archived::default();
-    let Some(last) = end.segment else { return Ok(done) };
-    let Some(events) = last.file.path.parent() else { return Ok(done) };
-    for name in disk.list(events).map_err(|error| io_error("listing", events, error))? {
-        let first = name.strip_suffix(".jsonl").and_then(|first| first.parse::<u64>().ok());
-        if first.is_none_or(|first| first >= last.first) {
+    let Some(last) = store.end()?.segment else { return Ok(done) };
+    // Two that pack the same file would write the same archive.
+    let lock_path = dir.join(LOCK);
+    let lock_file = disk.open(&lock_path, Access::Create);
+    let lock_file = lock_file.map_err(|error| io_error("opening", &lock_path, error))?;
+    let timeout = options.lock_timeout;
+    let _lock = LockGuard::take(&*lock_file, &lock_path, |since| time_is_up(since, timeout))?;
+    let events = paths(dir).3;
+    for name in disk.list(&events).map_err(|error| io_error("listing", &events, error))? {
+        if name.ends_with(EXTENSION) || segment_of(&name).is_none_or(|first| first >= last.first) {
             continue;
         }
         let path = events.join(&name);
-        let packed = path.with_extension("jsonl.zst");
-        let (before, after) =
-            pack(disk, &path, &packed).map_err(|error| io_error("archiving", &path, error))?;
+        let (before, after) = pack(disk, &path, options.write_protect)
+            .map_err(|error| io_error("archiving", &path, error))?;
         done.segments += 1;
         done.bytes_before += before;
         done.bytes_after += after;
@@ -77,22 +85,42 @@ pub fn archive(dir: impl AsRef<Path>, options: &Options) -> Result<Archived, Sto
     Ok(done)
 }
 
+/// The position of the first event in an event file of this name, archived or not; `None` if it is
+/// none.
+pub(crate) fn segment_of(name: &str) -> Option<u64> {
+    let stem = name.strip_suffix(EXTENSION).or_else(|| name.strip_suffix(".jsonl"))?;
+    let first = stem.parse().ok()?;
+    (format!("{first:010}") == stem).then_some(first)
+}
+
 /// Puts an archive in the place of a file. Returns the sizes of both.
-fn pack(disk: &dyn Disk, path: &Path, packed: &Path) -> io::Result<(u64, u64)> {
-    let source = disk.open(path, Access::Read)?;
-    let size = source.size()?;
+fn pack(disk: &dyn Disk, path: &Path, protect: bool) -> io::Result<(u64, u64)> {
+    let packed = path.with_extension("jsonl.zst");
     let new = packed.with_extension("zst.new");
-    let target = disk.open(&new, Access::Create)?;
-    target.set_len(0)?;
-    let written = write_frames(&*source, &*target)?;
-    target.sync()?;
-    check_same(&*source, &ArchivedFile::open(target))?;
-    disk.rename(&new, packed)?;
+    let source = disk.open(path, Access::Read)?;
+    let written = write_archive(disk, &*source, &new).inspect_err(|_| {
+        // What is left of it is overwritten by the next try.
+        let _ = disk.remove_file(&new);
+    })?;
+    disk.rename(&new, &packed)?;
+    if protect {
+        disk.write_protect(&packed)?;
+    }
     let dir = packed.parent().unwrap_or(Path::new("."));
     disk.sync_dir(dir)?;
     disk.remove_file(path)?;
     disk.sync_dir(dir)?;
-    Ok((size, written))
+    Ok((source.size()?, written))
+}
+
+/// Writes the archive of a file, syncs it and reads it back. Returns its size.
+fn write_archive(disk: &dyn Disk, source: &dyn DiskFile, new: &Path) -> io::Result<u64> {
+    let target = disk.open(new, Access::Create)?;
+    target.set_len(0)?;
+    let written = write_frames(source, &*target)?;
+    target.sync()?;
+    check_same(source, &ArchivedFile::open(target)?)?;
+    Ok(written)
 }
 
 fn write_frames(source: &dyn DiskFile, target: &dyn DiskFile) -> io::Result<u64> {
@@ -139,7 +167,7 @@ fn check_same(one: &dyn DiskFile, other: &dyn DiskFile) -> io::Result<()> {
     }
 }
 
-/// Opens the event file at a path, or its archive.
+/// Opens the event file at a path, or its archive, which can only be read.
 pub(crate) fn open(
     disk: &dyn Disk,
     path: &Path,
@@ -149,7 +177,10 @@ pub(crate) fn open(
         Err(error) if is_missing(&error) => {
             let packed = path.with_extension("jsonl.zst");
             let file = disk.open(&packed, Access::Read).map_err(|_| error)?;
-            Ok((packed, Box::new(ArchivedFile::open(file))))
+            match access {
+                Access::Read => Ok((packed, Box::new(ArchivedFile::open(file)?))),
+                Access::Write | Access::Create => Err(read_only()),
+            }
         }
         opened => Ok((path.to_owned(), opened?)),
     }
@@ -161,6 +192,7 @@ pub(crate) fn open(
 struct ArchivedFile {
     packed: Box<dyn DiskFile>,
     frames: Vec<Frame>,
+    /// The frames that were used last, the last one first.
     kept: Mutex<Vec<(usize, Vec<u8>)>>,
 }
 
@@ -176,50 +208,59 @@ struct Frame {
 const UNREADABLE: u8 = 0xFF;
 
 impl ArchivedFile {
-    /// Without a whole table nothing of it can be found: then it reads as an empty file.
-    fn open(packed: Box<dyn DiskFile>) -> Self {
-        let frames = read_table(&*packed).unwrap_or_default();
-        Self { packed, frames, kept: Mutex::default() }
+    /// Without a whole table nothing of it can be found: then it reads as one bad line.
+    fn open(packed: Box<dyn DiskFile>) -> io::Result<Self> {
+        let nothing = Frame { packed_at: 0, packed_len: 0, at: 0, len: 1 };
+        let frames = read_table(&*packed)?.unwrap_or_else(|| vec![nothing]);
+        Ok(Self { packed, frames, kept: Mutex::default() })
     }
 
-    fn unpack(&self, frame: Frame) -> Option<Vec<u8>> {
+    fn unpack(&self, frame: Frame) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; frame.packed_len];
-        let got = self.packed.read_at(frame.packed_at, &mut bytes).ok()?;
-        let content = zstd::bulk::decompress(bytes.get(..got)?, frame.len).ok()?;
-        (content.len() == frame.len).then_some(content)
+        let got = self.packed.read_at(frame.packed_at, &mut bytes)?;
+        let content = zstd::bulk::decompress(bytes.get(..got).unwrap_or_default(), frame.len);
+        let content = content.ok().filter(|content| content.len() == frame.len);
+        Ok(content.unwrap_or_else(|| vec![UNREADABLE; frame.len]))
     }
 
     /// Does something with what a frame holds.
-    fn with_frame<T>(&self, number: usize, frame: Frame, look: impl FnOnce(&[u8]) -> T) -> T {
+    fn with_frame<T>(
+        &self,
+        number: usize,
+        frame: Frame,
+        look: impl FnOnce(&[u8]) -> T,
+    ) -> io::Result<T> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept.iter().position(|(other, _)| *other == number);
         let entry = match known {
             Some(index) => kept.remove(index),
-            None => {
-                let content = self.unpack(frame).unwrap_or_else(|| vec![UNREADABLE; frame.len]);
-                (number, content)
-            }
+            None => (number, self.unpack(frame)?),
         };
         let answer = look(&entry.1);
         kept.insert(0, entry);
         kept.truncate(FRAMES_KEPT);
-        answer
+        Ok(answer)
     }
 }
 
-fn read_table(packed: &dyn DiskFile) -> Option<Vec<Frame>> {
-    let size = packed.size().ok()?;
+/// Where the frames are; `None` if there is no table that was written here.
+fn read_table(packed: &dyn DiskFile) -> io::Result<Option<Vec<Frame>>> {
+    let size = packed.size()?;
     let mut footer = [0; FOOTER_BYTES];
-    packed.read_at(size.checked_sub(FOOTER_BYTES as u64)?, &mut footer).ok()?;
+    let Some(footer_at) = size.checked_sub(FOOTER_BYTES as u64) else { return Ok(None) };
+    packed.read_at(footer_at, &mut footer)?;
     let [c0, c1, c2, c3, descriptor, magic @ ..] = footer;
-    if u32::from_le_bytes(magic) != SEEKABLE_MAGIC || descriptor != 0 {
-        return None;
-    }
-    let count = u64::from(u32::from_le_bytes([c0, c1, c2, c3]));
-    let table_len = count.checked_mul(ENTRY_BYTES as u64)?;
-    let table_at = size.checked_sub(FOOTER_BYTES as u64)?.checked_sub(table_len)?;
-    let mut table = vec![0; usize::try_from(table_len).ok()?];
-    packed.read_at(table_at, &mut table).ok()?;
+    let table_len = u64::from(u32::from_le_bytes([c0, c1, c2, c3])) * ENTRY_BYTES as u64;
+    let is_ours = u32::from_le_bytes(magic) == SEEKABLE_MAGIC && descriptor == 0;
+    let Some(table_at) = footer_at.checked_sub(table_len).filter(|_| is_ours) else {
+        return Ok(None);
+    };
+    let mut table = vec![0; usize::try_from(table_len).map_err(io::Error::other)?];
+    packed.read_at(table_at, &mut table)?;
+    Ok(frames_of(&table, table_at))
+}
+
+fn frames_of(table: &[u8], table_at: u64) -> Option<Vec<Frame>> {
     let (mut packed_at, mut at) = (0, 0);
     let mut frames = Vec::with_capacity(table.len() / ENTRY_BYTES);
     for entry in table.chunks_exact(ENTRY_BYTES) {
@@ -230,13 +271,14 @@ fn read_table(packed: &dyn DiskFile) -> Option<Vec<Frame>> {
             packed_at,
             packed_len: usize::try_from(packed_len).ok()?,
             at,
-            len: usize::try_from(len).ok().filter(|len| *len <= FRAME_BYTES)?,
+            len: usize::try_from(len).ok().filter(|len| (1..=FRAME_BYTES).contains(len))?,
         };
         frames.push(frame);
         packed_at += u64::from(packed_len);
         at += u64::from(len);
     }
-    (packed_at <= table_at).then_some(frames)
+    // Behind the frames comes only the head of the frame that the table is in.
+    (packed_at + SKIPPABLE_BYTES == table_at).then_some(frames)
 }
 
 impl DiskFile for ArchivedFile {
@@ -257,7 +299,7 @@ impl DiskFile for ArchivedFile {
                     to.copy_from_slice(from);
                 }
                 len
-            });
+            })?;
         }
         Ok(filled)
     }

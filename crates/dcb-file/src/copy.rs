@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dcb::{StoreError, recording_time};
 use uuid::Uuid;
 
+use crate::archive::segment_of;
 use crate::disk::{Access, Disk, DiskFile};
 use crate::line::ChainHash;
 use crate::log::LastSegment;
@@ -97,8 +98,7 @@ fn copy_segments(
     let copy_all = || {
         let names = disk.list(from).map_err(|error| io_error("listing", from, error))?;
         for name in names {
-            let first = name.split('.').next().and_then(|stem| stem.parse::<u64>().ok());
-            if first.is_some_and(|first| first < last.first) {
+            if segment_of(&name).is_some_and(|first| first < last.first) {
                 copy_file(disk, &from.join(&name), &to.join(&name))?;
             }
         }

@@ -169,7 +169,7 @@ impl Log {
         indexed: u64,
     ) -> Result<Option<Break>, StoreError> {
         let mut listed = false;
-        let mut segment = self.segments.len().saturating_sub(1);
+        let mut segment = self.segments.iter().rposition(|s| s.end > 0).unwrap_or(0);
         loop {
             if segment < self.segments.len() {
                 match self.read_segment(disk, segment, until, indexed) {
@@ -225,8 +225,17 @@ impl Log {
         }
     }
 
+    /// Takes in what somebody else has read and found to be whole: of each of the first segments up
+    /// to an end. None of it gets indexed.
+    pub(crate) fn take_as_read(&mut self, ends: &[u64], head: u64, hash: ChainHash) {
+        for (segment, end) in self.segments.iter_mut().zip(ends) {
+            segment.end = *end;
+        }
+        (self.head, self.hash) = (head, hash);
+    }
+
     /// Opens the segments that are not open yet. Files of other names are none of ours.
-    fn find_segments(&mut self, disk: &dyn Disk) -> Result<(), StoreError> {
+    pub(crate) fn find_segments(&mut self, disk: &dyn Disk) -> Result<(), StoreError> {
         let names = match disk.list(&self.dir) {
             Ok(names) => names,
             Err(error) if is_missing(&error) => Vec::new(),
@@ -235,12 +244,7 @@ impl Log {
         let after = self.segments.last().map_or(0, |segment| segment.first);
         let mut firsts: Vec<u64> = names
             .iter()
-            .filter_map(|name| {
-                let plain = name.strip_suffix(".jsonl");
-                let stem = plain.or_else(|| name.strip_suffix(archive::EXTENSION))?;
-                let first = stem.parse().ok()?;
-                (format!("{first:010}") == stem && first > after).then_some(first)
-            })
+            .filter_map(|name| archive::segment_of(name).filter(|first| *first > after))
             .collect();
         firsts.sort_unstable();
         firsts.dedup();
@@ -673,6 +677,12 @@ impl Log {
     pub(crate) fn unindexed_end(&self) -> (usize, u64) {
         let bytes = self.segments.last().map_or(0, |last| last.end - last.indexed_end());
         (self.segments.len().saturating_sub(1), bytes)
+    }
+
+    /// How many segments an index file knows whole.
+    pub(crate) fn indexed_segments(&self) -> u64 {
+        let is_indexed = |segment: &&Segment| segment.indexed_end() == segment.end;
+        self.segments.iter().filter(|s| s.end > 0).filter(is_indexed).count() as u64
     }
 
     /// The numbers of those segments before the last that no index file knows whole.

@@ -20,8 +20,8 @@ pub(crate) struct LineReader<'f> {
     /// File offset of `buffer[0]`.
     base: u64,
     buffer: Vec<u8>,
-    /// What is read at once, before it is put behind `buffer`.
-    chunk: Vec<u8>,
+    /// How much of `buffer` was read.
+    filled: usize,
     /// Where in `buffer` the next line is looked for.
     next: usize,
 }
@@ -47,22 +47,22 @@ impl RawLine<'_> {
 impl<'f> LineReader<'f> {
     /// Reads from `offset` up to `end`, or the file's end if that comes first.
     pub(crate) fn new(file: &'f dyn DiskFile, offset: u64, end: u64) -> Self {
-        Self { file, end, base: offset, buffer: Vec::new(), chunk: vec![0; CHUNK], next: 0 }
+        Self { file, end, base: offset, buffer: vec![0; CHUNK], filled: 0, next: 0 }
     }
 
     /// The next line that is not padding.
     pub(crate) fn next_line(&mut self) -> io::Result<Option<RawLine<'_>>> {
         loop {
-            let rest = self.buffer.get(self.next..).unwrap_or_default();
+            let rest = self.unread();
             let padding = rest.iter().position(|b| !is_padding(*b)).unwrap_or(rest.len());
             self.next += padding;
-            if self.next < self.buffer.len() || !self.fill()? {
+            if self.next < self.filled || !self.fill()? {
                 break;
             }
         }
         let mut searched = 0;
         let newline = loop {
-            let rest = self.buffer.get(self.next..).unwrap_or_default();
+            let rest = self.unread();
             let found = memchr::memchr(b'\n', rest.get(searched..).unwrap_or_default());
             if let Some(at) = found {
                 break Some(searched + at);
@@ -73,15 +73,14 @@ impl<'f> LineReader<'f> {
             }
         };
         let start = self.next;
-        let rest = self.buffer.get(start..).unwrap_or_default();
-        if rest.is_empty() {
+        let length = newline.unwrap_or(self.filled - start);
+        if length == 0 {
             return Ok(None);
         }
-        let length = newline.unwrap_or(rest.len());
         self.next += length + usize::from(newline.is_some());
         Ok(Some(RawLine {
             offset: self.base + start as u64,
-            bytes: rest.get(..length).unwrap_or_default(),
+            bytes: self.buffer.get(start..start + length).unwrap_or_default(),
             terminated: newline.is_some(),
         }))
     }
@@ -91,16 +90,24 @@ impl<'f> LineReader<'f> {
         self.base + self.next as u64
     }
 
-    /// Drops what was read and reads on; false at the end.
+    fn unread(&self) -> &[u8] {
+        self.buffer.get(self.next..self.filled).unwrap_or_default()
+    }
+
+    /// Drops the lines that were yielded and reads on; false at the end.
     fn fill(&mut self) -> io::Result<bool> {
-        self.buffer.drain(..self.next);
+        self.buffer.copy_within(self.next..self.filled, 0);
         self.base += self.next as u64;
+        self.filled -= self.next;
         self.next = 0;
-        let read_to = self.base + self.buffer.len() as u64;
+        if self.buffer.len() < self.filled + CHUNK {
+            self.buffer.resize((self.filled + CHUNK).next_power_of_two(), 0);
+        }
+        let read_to = self.base + self.filled as u64;
         let left = usize::try_from(self.end.saturating_sub(read_to)).unwrap_or(CHUNK);
-        let space = self.chunk.get_mut(..left.min(CHUNK)).unwrap_or_default();
-        let got = self.file.read_at(read_to, space)?;
-        self.buffer.extend_from_slice(space.get(..got).unwrap_or_default());
+        let space = self.filled..self.filled + left.min(CHUNK);
+        let got = self.file.read_at(read_to, self.buffer.get_mut(space).unwrap_or_default())?;
+        self.filled += got;
         Ok(got > 0)
     }
 }

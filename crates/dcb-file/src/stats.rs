@@ -7,6 +7,7 @@ use dcb::{EventStore, Query, ReadOptions, StoreError};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::archive::{EXTENSION, segment_of};
 use crate::disk::Access;
 use crate::meta::io_error;
 use crate::store::{FileStore, paths};
@@ -25,7 +26,11 @@ pub struct Stats {
     pub hash: String,
     /// How many event files there are.
     pub segments: u64,
-    /// How large they are together, in bytes, with the room made ahead in the last one.
+    /// How many of these are archived.
+    pub archived: u64,
+    /// How many of them an index file knows whole; the others are indexed in memory.
+    pub indexed: u64,
+    /// How large the event files are together, in bytes, with the room made ahead in the last one.
     pub bytes: u64,
     /// When the first event was recorded.
     pub first_time: Option<DateTime<Utc>>,
@@ -41,13 +46,15 @@ impl FileStore {
     /// [`StoreError::Damaged`] if it is damaged: then [`crate::verify`] tells what can be told.
     pub fn stats(&self) -> Result<Stats, StoreError> {
         let end = self.end()?;
-        let (segments, bytes) = self.size_on_disk()?;
+        let Files { segments, archived, bytes } = self.files()?;
         let mut stats = Stats {
             store_id: self.store_id(),
             events: 0,
             head: end.head,
             hash: end.hash.as_str().into(),
             segments,
+            archived,
+            indexed: self.indexed_segments(),
             bytes,
             first_time: self.time_of(ReadOptions::default())?,
             last_time: self.time_of(ReadOptions::backwards())?,
@@ -69,20 +76,27 @@ impl FileStore {
         Ok(event.and_then(|event| event.event.metadata.timestamp))
     }
 
-    /// How many event files there are, and how large they are together.
-    fn size_on_disk(&self) -> Result<(u64, u64), StoreError> {
+    fn files(&self) -> Result<Files, StoreError> {
         let (disk, events) = (self.disk(), paths(self.dir()).3);
         let names = disk.list(&events).map_err(|error| io_error("listing", &events, error))?;
-        let (mut files, mut bytes) = (0, 0);
-        for name in names.iter().filter(|name| name.starts_with(|char: char| char.is_ascii_digit()))
-        {
+        let mut files = Files::default();
+        for name in names.iter().filter(|name| segment_of(name).is_some()) {
             let path = events.join(name);
             let size = disk.open(&path, Access::Read).and_then(|file| file.size());
-            bytes += size.map_err(|error| io_error("reading", &path, error))?;
-            files += 1;
+            files.bytes += size.map_err(|error| io_error("reading", &path, error))?;
+            files.segments += 1;
+            files.archived += u64::from(name.ends_with(EXTENSION));
         }
-        Ok((files, bytes))
+        Ok(files)
     }
+}
+
+/// The event files as they lie there.
+#[derive(Debug, Default)]
+struct Files {
+    segments: u64,
+    archived: u64,
+    bytes: u64,
 }
 
 #[cfg(test)]
@@ -107,9 +121,14 @@ mod tests {
         assert_eq!((stats.events, stats.head), (20, 20));
         assert!(stats.segments > 3 && stats.bytes > 20 * 200, "{stats:?}");
         assert!(stats.first_time < stats.last_time);
+        assert_eq!((stats.archived, stats.indexed), (0, stats.segments - 1));
         let types: Vec<(&str, u64)> = stats.types.iter().map(|(t, n)| (t.as_str(), *n)).collect();
         assert_eq!(types, [("Opened", 5), ("Sold", 15)]);
         let report = crate::verify(dir.path(), std::sync::Arc::new(crate::SystemDisk)).unwrap();
-        assert_eq!((report.hash, report.segments as u64), (stats.hash, stats.segments));
+        assert_eq!((&report.hash, report.segments as u64), (&stats.hash, stats.segments));
+        crate::archive(dir.path(), &Options::default()).unwrap();
+        let packed = store.stats().unwrap();
+        assert_eq!((packed.archived, packed.segments), (stats.segments - 1, stats.segments));
+        assert!(packed.bytes < stats.bytes && packed.types == stats.types, "{packed:?}");
     }
 }

@@ -353,6 +353,11 @@ impl FileStore {
         }
     }
 
+    /// How many event files have an index file that knows them whole.
+    pub(crate) fn indexed_segments(&self) -> u64 {
+        self.log().indexed_segments()
+    }
+
     /// Says why writes are refused, if they are.
     fn check_writable(&self) -> Result<(), StoreError> {
         if let Some(damage) = self.log().damage().first() {
