@@ -194,6 +194,7 @@ pub(crate) struct Body {
 
 impl Body {
     fn load(header: &Header, file: &dyn DiskFile) -> Option<Self> {
+        let _span = tracing::debug_span!("index_load", segment = header.first).entered();
         let layout = Layout::of(header)?;
         if file.size().ok()? != layout.text.end || !header.buckets.is_power_of_two() {
             return None;
