@@ -44,6 +44,8 @@ mod copy;
 mod counters;
 mod cursor;
 mod disk;
+#[doc(hidden)]
+pub mod fuzz;
 mod index;
 mod line;
 mod log;
