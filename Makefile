@@ -52,6 +52,8 @@ bench: tools ## Measure the event store beside its peers and the bare disk
 
 soak: tools ## The long versions of the crash tests
 	OPOSSUM_KILLS=50 $(CARGO) test --package tests --test kills
+	OPOSSUM_KILLING_SECONDS=180 $(CARGO) test --package tests --test processes
+	OPOSSUM_PROGRAMS=5000 $(CARGO) test --package dcb-file --test oracle
 
 screenshots: tools test-packages $(UI_BUILT) tests/browser/node_modules ## Picture every state of the screens into target/screenshots
 	$(CARGO) build --release --package cli

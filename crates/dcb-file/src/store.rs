@@ -2,6 +2,7 @@
 //! stands in the rooms below.
 
 mod append;
+mod arrivals;
 mod maintenance;
 mod writer;
 
@@ -16,6 +17,7 @@ use dcb::{
 };
 use uuid::Uuid;
 
+use crate::counters::{Counters, Tally};
 use crate::cursor::FileCursor;
 use crate::disk::{Access, Disk, DiskFile, SystemDisk};
 use crate::index::Search;
@@ -27,7 +29,12 @@ use crate::meta::{
 use crate::recovery::{self, Recovery};
 use crate::watermark::Watermark;
 use append::Queue;
+use arrivals::Arrivals;
 pub(crate) use writer::{LockGuard, time_is_up};
+
+/// How often who waits for events looks whether another process has appended some: that is a read of
+/// 64 bytes that are in memory.
+const FOLLOW_POLL: Duration = Duration::from_millis(10);
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -72,6 +79,9 @@ pub struct FileStore {
     log: RwLock<Log>,
     /// The appends of this process.
     queue: Queue,
+    /// Those who wait for them.
+    arrivals: Arrivals,
+    tally: Tally,
     /// Why this store refuses writes, if it does.
     read_only: Mutex<Option<ReadOnly>>,
     /// Whether this process has appended since the ledger was last written.
@@ -148,6 +158,8 @@ impl FileStore {
             lock_file,
             log,
             queue: Queue::default(),
+            arrivals: Arrivals::default(),
+            tally: Tally::default(),
             read_only: Mutex::new(read_only),
             ledger_is_behind: AtomicBool::new(false),
             recovery: Mutex::new(None),
@@ -186,6 +198,11 @@ impl FileStore {
         self.recovery.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What this process has done with the store since it opened it.
+    pub fn counters(&self) -> Counters {
+        self.tally.counters()
+    }
+
     /// What cannot be read, in order of position. A store with damage refuses writes; reads that
     /// come across it fail there.
     pub fn damage(&self) -> Vec<Damage> {
@@ -211,6 +228,7 @@ impl FileStore {
         self.follow()?;
         let log = self.log();
         let seen = (log.head, log.added());
+        tracing::trace!(head = log.head, ?query, ?options, "read");
         Ok(Events::new(log.head, FileCursor::new(&self.log, query, options, seen, skip_damage)))
     }
 
@@ -252,6 +270,7 @@ impl FileStore {
     /// Takes in the log up to its very end, and makes whole what a dead writer left behind; under
     /// the lock, unless the store is protected.
     fn recover(&self, protected: bool) -> Result<(), StoreError> {
+        let _span = tracing::info_span!("recovery", store = %self.dir.display()).entered();
         let scope = recovery::Scope {
             disk: &*self.options.disk,
             dir: &self.dir,
@@ -260,7 +279,11 @@ impl FileStore {
         };
         let known = self.read_watermark()?;
         let mut log = self.log_mut();
-        if let Some(dropped) = recovery::recover(scope, &mut log, known)? {
+        let dropped = recovery::recover(scope, &mut log, known)?;
+        tracing::info!(head = log.head, "the log was read to its end");
+        if let Some(dropped) = dropped {
+            let (position, bytes) = (dropped.position, dropped.bytes);
+            tracing::warn!(position, bytes, kept_in = %dropped.kept_in.display(), "a torn commit was dropped");
             *self.recovery.lock().unwrap_or_else(PoisonError::into_inner) = Some(dropped);
         }
         self.folds.clear();
@@ -455,19 +478,21 @@ impl EventStore for FileStore {
     }
 
     fn wait_for(&self, position: u64, timeout: Duration) -> Result<Option<u64>, StoreError> {
-        let deadline = Instant::now() + timeout;
+        // One that no clock reaches is none.
+        let deadline = Instant::now().checked_add(timeout);
         let mut pause = Duration::from_millis(1);
         loop {
             let head = self.head()?;
             if head >= position {
                 return Ok(Some(head));
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
                 return Ok(None);
             }
-            std::thread::sleep(pause.min(left));
-            pause = (pause * 2).min(Duration::from_millis(10));
+            let most = left.map_or(pause, |left| pause.min(left));
+            self.arrivals.wait(most, || self.log().head >= position);
+            pause = (pause * 2).min(FOLLOW_POLL);
         }
     }
 

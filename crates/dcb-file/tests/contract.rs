@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dcb::{
-    AppendOptions, Cancel, Event, EventStore, Maintenance, MemoryStore, Query, ReadOptions,
-    StoreError, Tag,
+    AppendOptions, Cancel, Event, EventStore, Maintenance, Query, ReadOptions, StoreError, Tag,
 };
 use dcb_file::{FileStore, Options, SystemDisk, verify};
 use tempfile::TempDir;
@@ -81,83 +80,6 @@ fn two_handles_on_one_store_see_each_others_events_and_conditions() {
         assert_eq!(reader.read_last(&Query::all()).unwrap().unwrap().position, 2 * round + 2);
     }
     assert_eq!(all(&one), all(&two));
-}
-
-#[test]
-fn random_programs_come_to_the_same_as_in_memory() {
-    for seed in 0..20 {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let (mut store, dir) = store_with(tiny_segments());
-        let oracle = MemoryStore::new();
-        for _ in 0..60 {
-            let kinds = ["A", "B", "with \"quotes\""];
-            let tags = ["k:1", "k:2", "j:x\"y", "j:é"];
-            let some_tags: Vec<&str> = tags.into_iter().filter(|_| random.bool()).collect();
-            let query = match random.u8(0..4) {
-                0 => Query::all(),
-                1 => Query::types([random.choice(kinds).unwrap()]).unwrap(),
-                2 => Query::tags([random.choice(tags).unwrap().parse().unwrap()]).unwrap(),
-                _ => Query::tagged(
-                    [random.choice(kinds).unwrap()],
-                    &random.choice(tags).unwrap().parse().unwrap(),
-                )
-                .or(Query::types([random.choice(kinds).unwrap()]).unwrap()),
-            };
-            match random.u8(0..10) {
-                0 => {
-                    drop(store);
-                    store = FileStore::open(dir.path(), tiny_segments()).unwrap();
-                }
-                9 => {
-                    let (kind, text) =
-                        (random.choice(kinds).unwrap(), random.choice(tags).unwrap());
-                    let mut factory = |event: &dcb::EventRef<'_>| {
-                        let of_some = event.position.is_multiple_of(3);
-                        let number = format!("position:{}", event.position);
-                        let tags = [(*text).to_owned(), number];
-                        tags.iter().filter(|_| !of_some).map(|tag| tag.parse().unwrap()).collect()
-                    };
-                    let ours = store.add_tags(kind, &mut factory).unwrap();
-                    assert_eq!(ours, oracle.add_tags(kind, &mut factory).unwrap());
-                    assert_eq!(store.tag_epoch(), oracle.tag_epoch());
-                }
-                1..5 => {
-                    let events: Vec<Event> = (0..random.usize(1..4))
-                        .map(|_| event(random.choice(kinds).unwrap(), &some_tags))
-                        .collect();
-                    let condition = random.bool().then(|| dcb::AppendCondition {
-                        fail_if_events_match: query.clone(),
-                        after: random.bool().then(|| random.u64(0..40)),
-                    });
-                    let ours = store.append(&events, condition.as_ref());
-                    let theirs = oracle.append(&events, condition.as_ref());
-                    assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
-                }
-                _ => {
-                    let options = ReadOptions {
-                        from: random.bool().then(|| random.u64(0..60)),
-                        backwards: random.bool(),
-                        limit: random.bool().then(|| random.u64(0..20)),
-                    };
-                    let read = |store: &dyn EventStore| -> Vec<_> {
-                        let events = store.read(&query, options).unwrap();
-                        let head = events.head();
-                        let events: Vec<_> = events
-                            .map(|event| {
-                                let mut event = event.unwrap();
-                                event.event.metadata.timestamp = None;
-                                event
-                            })
-                            .collect();
-                        vec![(head, events)]
-                    };
-                    assert_eq!(read(&store), read(&oracle), "seed {seed}: {query:?} {options:?}");
-                    assert_eq!(store.count(&query).unwrap(), oracle.count(&query).unwrap());
-                    assert_eq!(store.exists(&query).unwrap(), oracle.exists(&query).unwrap());
-                }
-            }
-        }
-    }
 }
 
 #[test]

@@ -198,23 +198,6 @@ fn a_rewritten_history_with_right_checksums_breaks_the_chain() {
     assert_eq!((report.damage[0].first_position, report.damage[0].last_position), (1, 2));
 }
 
-#[test]
-fn random_bytes_in_any_file_are_never_a_panic() {
-    let mut random = fastrand::Rng::with_seed(11);
-    for name in ["store.json", "store.lock", "ledger.json", "events/0000000001.jsonl"] {
-        for length in [0, 1, 64, 5_000] {
-            let (dir, written) = small_store();
-            let garbage: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
-            std::fs::write(dir.path().join(name), garbage).unwrap();
-            match FileStore::open(dir.path(), options()) {
-                Ok(_) => assert_no_changed_value(dir.path(), &written, name),
-                Err(error) => assert_eq!(name, "store.json", "{error}"),
-            }
-            let _ = verify(dir.path(), Arc::new(SystemDisk));
-        }
-    }
-}
-
 /// Three events in one segment, closed.
 fn three_events() -> TempDir {
     let dir = tempfile::tempdir().unwrap();

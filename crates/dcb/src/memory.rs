@@ -108,10 +108,12 @@ impl EventStore for MemoryStore {
     }
 
     fn wait_for(&self, position: u64, timeout: Duration) -> Result<Option<u64>, StoreError> {
-        let deadline = Instant::now() + timeout;
+        // One that no clock reaches is none.
+        let deadline = Instant::now().checked_add(timeout);
         let mut log = self.log();
         while log.head < position {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left =
+                deadline.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return Ok(None);
             }

@@ -121,7 +121,11 @@ pub(crate) struct IndexFile {
 impl IndexFile {
     /// Opens an index file and reads its header; `None` if there is none, or it is garbage.
     pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Option<Self> {
-        let file = disk.open(path, Access::Read).ok()?;
+        Self::of(disk.open(path, Access::Read).ok()?)
+    }
+
+    /// The same of a file that is open.
+    pub(crate) fn of(file: Box<dyn DiskFile>) -> Option<Self> {
         let mut bytes = [0; size_of::<Header>()];
         if file.read_at(0, &mut bytes).ok()? < bytes.len() {
             return None;
@@ -194,6 +198,7 @@ pub(crate) struct Body {
 
 impl Body {
     fn load(header: &Header, file: &dyn DiskFile) -> Option<Self> {
+        let _span = tracing::debug_span!("index_load", segment = header.first).entered();
         let layout = Layout::of(header)?;
         if file.size().ok()? != layout.text.end || !header.buckets.is_power_of_two() {
             return None;
@@ -419,6 +424,18 @@ fn encode(covered: &Covered, parts: &[Part<'_>]) -> Option<Vec<u8>> {
     let mut bytes = bytes_of(&header).to_vec();
     body.iter().for_each(|section| bytes.extend_from_slice(section));
     Some(bytes)
+}
+
+/// Makes the checksums of what may be an index file right, where there is room for them.
+pub(crate) fn seal_index(bytes: &mut [u8]) {
+    let Some((header, body)) = bytes.split_first_chunk_mut::<{ size_of::<Header>() }>() else {
+        return;
+    };
+    let mut sealed: Header = bytemuck::pod_read_unaligned(header);
+    (sealed.magic, sealed.body_crc) = (MAGIC, crc32fast::hash(body));
+    let before = bytes_of(&sealed).get(..size_of::<Header>() - 4);
+    sealed.crc = crc32fast::hash(before.unwrap_or_default());
+    header.copy_from_slice(bytes_of(&sealed));
 }
 
 fn type_count(part: Part<'_>) -> usize {

@@ -199,6 +199,7 @@ impl FileStore {
         requests: &[Arc<Request>],
         answers: &mut Vec<Answer>,
     ) -> Result<(), StoreError> {
+        let _span = tracing::debug_span!("append", waiting = requests.len()).entered();
         let mut mark = self.catch_up_as_writer()?;
         // Only who holds the lock moves the end of the log, so it stays where it is now.
         let end = self.log().end();
@@ -247,7 +248,16 @@ impl FileStore {
             }
             answers.push(Ok(first..=group.context.next - 1));
         }
-        self.write_and_publish(&group, &mark)
+        let conflicts = answers.iter().filter(|answer| answer.is_err()).count() as u64;
+        self.tally.refused(conflicts);
+        if let Some(segment) = &group.segment {
+            self.write_and_publish(&group, segment, &mark)?;
+            let (events, bytes) = (group.context.next - 1 - end.head, group.bytes.len() as u64);
+            let commits = answers.len() as u64 - conflicts;
+            self.tally.wrote(commits, events, bytes);
+            tracing::debug!(commits, conflicts, events, bytes, "a group was written");
+        }
+        Ok(())
     }
 
     /// What makes a request's condition fail, durable or staged: the first event that matches, or,
@@ -262,8 +272,12 @@ impl FileStore {
         found.into_iter().chain(tags_added).min()
     }
 
-    fn write_and_publish(&self, group: &Group, mark: &Watermark) -> Result<(), StoreError> {
-        let Some(segment) = &group.segment else { return Ok(()) };
+    fn write_and_publish(
+        &self,
+        group: &Group,
+        segment: &LastSegment,
+        mark: &Watermark,
+    ) -> Result<(), StoreError> {
         let new_end = segment.end + group.bytes.len() as u64;
         self.make_room(segment, new_end)?;
         self.write(segment, &group.bytes, mark)?;
@@ -275,6 +289,7 @@ impl FileStore {
             self.write_watermark(&Watermark { head, segment: first, end, writing: false, ..*mark });
         self.log_mut().publish(&End { head, hash, last_time, segment: Some(segment) });
         self.ledger_is_behind.store(true, Ordering::Release);
+        self.arrivals.tell();
         Ok(())
     }
 }

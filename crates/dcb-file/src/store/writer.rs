@@ -1,6 +1,7 @@
 //! What whoever holds the store's lock does: brings this process up to date, makes room, syncs,
 //! and keeps the ledger.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -67,9 +68,16 @@ impl Drop for LockGuard<'_> {
 impl FileStore {
     /// Takes the lock that one writer of all processes can have.
     pub(super) fn lock(&self, cancel: Option<&Cancel>) -> Result<LockGuard<'_>, StoreError> {
-        LockGuard::take(self.lock_file()?, &paths(&self.dir).1, |started| {
+        let waiting_since = Cell::new(None);
+        let lock = LockGuard::take(self.lock_file()?, &paths(&self.dir).1, |started| {
+            waiting_since.set(Some(started));
             self.give_up_waiting(started, cancel)
-        })
+        });
+        if let Some(waited) = waiting_since.get().map(|since| since.elapsed()) {
+            self.tally.waited(waited);
+            tracing::debug!(?waited, got_it = lock.is_ok(), "the lock was waited for");
+        }
+        lock
     }
 
     /// The error with which a wait ends that was cancelled or took too long.
@@ -149,6 +157,7 @@ impl FileStore {
     /// Writes the index of a segment to a file and lets go of what is in memory. If it cannot be
     /// written, whoever needs it reads the log.
     fn write_index(&self, segment: usize) {
+        let _span = tracing::debug_span!("index_write", segment).entered();
         let disk = &*self.options.disk;
         let written = self.log().write_index(disk, segment);
         match written {
@@ -229,7 +238,10 @@ impl FileStore {
     /// Syncs a segment. After a failure nobody knows what is on disk, and asking again would not
     /// tell: the system may have dropped what it could not write.
     fn sync(&self, segment: &LastSegment) -> Result<(), StoreError> {
+        let _span = tracing::debug_span!("sync", segment = segment.first).entered();
+        let started = Instant::now();
         let synced = segment.file.sync();
+        self.tally.synced(started.elapsed());
         synced.map_err(|error| self.poisoned_by(segment.file.error("syncing", error)))
     }
 

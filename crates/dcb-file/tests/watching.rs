@@ -1,0 +1,93 @@
+//! What a store does can be watched.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use dcb::{AppendCondition, Event, EventStore, Query, ReadOptions};
+use dcb_file::{Counters, FileStore, Options};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Metadata, Subscriber};
+
+fn event() -> Event {
+    Event::builder("Happened").tag("name", "x").build().unwrap()
+}
+
+/// One that fails as soon as there is an event.
+fn if_first() -> AppendCondition {
+    AppendCondition { fail_if_events_match: Query::all(), after: None }
+}
+
+#[test]
+fn counters_tell_what_a_store_has_done_in_this_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::create(dir.path(), Options::default()).unwrap();
+    assert_eq!(store.counters(), Counters::default());
+    store.append(&[event(), event()], Some(&if_first())).unwrap();
+    let one = store.counters();
+    store.append(&[event()], Some(&if_first())).unwrap_err();
+    store.append(&[event()], None).unwrap();
+    let all = store.counters();
+    assert_eq!((one.commits, one.events, one.conflicts, one.groups), (1, 2, 0, 1));
+    assert_eq!((all.commits, all.events, all.conflicts, all.groups), (2, 3, 1, 2));
+    assert_eq!((all.syncs, all.largest_group, all.lock_waits), (2, 1, 0));
+    assert!(all.sync_us >= all.longest_sync_us && all.bytes > one.bytes);
+    let other = FileStore::open(dir.path(), Options::default()).unwrap();
+    assert_eq!(other.counters(), Counters::default(), "it has done nothing yet");
+}
+
+#[test]
+fn a_lock_that_others_hold_is_counted_once_and_appends_that_wait_share_a_group() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::create(dir.path(), Options::default()).unwrap();
+    let lock = std::fs::File::options().write(true).open(dir.path().join("store.lock")).unwrap();
+    fs4::FileExt::lock(&lock).unwrap();
+    std::thread::scope(|scope| {
+        let append = || scope.spawn(|| store.append(&[event()], None).unwrap());
+        let appends: Vec<_> = (0..4).map(|_| append()).collect();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        fs4::FileExt::unlock(&lock).unwrap();
+        appends.into_iter().for_each(|append| assert_eq!(append.join().unwrap().len(), 1));
+    });
+    let counters = store.counters();
+    assert_eq!((counters.commits, counters.lock_waits), (4, 1));
+    assert!(counters.lock_wait_us > 0 && counters.groups <= 4);
+    assert!(counters.largest_group >= 4 / counters.groups);
+}
+
+/// Keeps the names of the spans.
+#[derive(Clone, Default)]
+struct Watcher(Arc<Mutex<BTreeSet<&'static str>>>);
+
+impl Subscriber for Watcher {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        self.0.lock().unwrap().insert(span.metadata().name());
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a_subscriber_sees_what_takes_time() {
+    let watcher = Watcher::default();
+    let seen = Arc::clone(&watcher.0);
+    tracing::subscriber::with_default(watcher, || {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { segment_bytes: 2_000, ..Options::default() };
+        let store = FileStore::create(dir.path(), options.clone()).unwrap();
+        (0..20).for_each(|_| drop(store.append(&[event()], None).unwrap()));
+        drop(store);
+        let store = FileStore::open(dir.path(), options).unwrap();
+        assert_eq!(store.read(&Query::all(), ReadOptions::default()).unwrap().count(), 20);
+    });
+    let wanted = ["append", "index_load", "index_write", "recovery", "sync"];
+    assert_eq!(*seen.lock().unwrap(), BTreeSet::from(wanted));
+}
