@@ -305,6 +305,7 @@ fn rights_of(role: Role) -> DecisionProjection<Option<RightsGiven>> {
     DecisionProjection::new(None, query, |given, event| {
         *given = RightsGiven::of(event).map(|(_, given)| given).or_else(|| given.take());
     })
+    .named("rights", 1, role.as_str())
     .last_only()
 }
 
