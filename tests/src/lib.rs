@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "a test may fail by panicking")]
 
+pub mod rivals;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
