@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test may fail by panicking")]
 
 pub mod processes;
+pub mod rivals;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

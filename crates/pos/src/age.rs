@@ -72,6 +72,7 @@ pub(crate) fn age_rule_of(product: &ProductId) -> DecisionProjection<AgeRule> {
             *rule = AgeRule { minimum: e.minimum_age, evidence: Evidence::only(event.position) };
         }
     })
+    .named("age_rule", 1, product)
     .last_only()
 }
 

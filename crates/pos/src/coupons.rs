@@ -76,6 +76,7 @@ fn whole_life_of(coupon: &CouponId) -> DecisionProjection<CouponState> {
         }
         state.evidence.push(event.position);
     })
+    .named("coupon", 1, coupon)
 }
 
 impl CouponState {

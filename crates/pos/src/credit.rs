@@ -88,6 +88,7 @@ pub(crate) fn account_of(customer: &CustomerId) -> DecisionProjection<AccountSta
         state.owed = state.owed.saturating_add(change);
         state.evidence.push(event.position);
     })
+    .named("account", 1, customer)
     .conflicts_with(limits)
 }
 
@@ -148,6 +149,7 @@ impl Command for SetCreditLimit {
 fn is_known(customer: &CustomerId) -> DecisionProjection<bool> {
     let query = Query::tagged([CustomerAdded::TYPE], customer.tag());
     DecisionProjection::new(false, query, |known, _| *known = true)
+        .named("customer_known", 1, customer)
         .last_only()
         .conflicts_with_nothing()
 }

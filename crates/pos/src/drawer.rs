@@ -155,6 +155,7 @@ fn cash_in_drawer(shift: &ShiftId) -> DecisionProjection<Money> {
         moved.apply(event);
         add(cash, moved.cash);
     })
+    .named("cash_in_drawer", 1, shift)
     .conflicts_with(Query::tagged(lowers, shift.tag()))
 }
 
@@ -291,6 +292,7 @@ pub(crate) fn totals_of(shift: &ShiftId) -> DecisionProjection<Tally> {
         tally.totals.apply(event);
         tally.last = event.position;
     })
+    .named("shift_totals", 1, shift)
 }
 
 /// What a shift came to, and the last event that counts.

@@ -106,6 +106,7 @@ pub(crate) fn gift_card_of(card: &GiftCardId) -> DecisionProjection<GiftCardStat
         state.balance = state.balance.saturating_add(change);
         state.evidence.push(event.position);
     })
+    .named("gift_card", 1, card)
     .conflicts_with(less)
 }
 

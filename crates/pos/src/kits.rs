@@ -96,6 +96,7 @@ pub(crate) fn kit_of(product: &ProductId) -> DecisionProjection<KitState> {
             *state = KitState { components: e.components, evidence };
         }
     })
+    .named("kit", 1, product)
     .last_only()
 }
 

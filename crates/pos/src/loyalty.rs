@@ -66,6 +66,7 @@ pub(crate) fn points_of(customer: &CustomerId) -> DecisionProjection<Points> {
         points.balance = points.balance.saturating_add(change);
         points.evidence.push(event.position);
     })
+    .named("points", 1, customer)
     .conflicts_with(less)
 }
 

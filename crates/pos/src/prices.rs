@@ -68,6 +68,7 @@ pub(crate) fn price_of(product: &ProductId) -> DecisionProjection<PriceState> {
             };
         }
     })
+    .named("price", 1, product)
     .last_only()
 }
 

@@ -133,6 +133,7 @@ fn terms_of(promotion: &PromotionId) -> DecisionProjection<Terms> {
             *terms = Terms { promotion: Some(e.terms), evidence };
         }
     })
+    .named("promotion_terms", 1, promotion)
     .last_only()
 }
 
@@ -152,6 +153,7 @@ fn uses_of(tags: &[&dcb::Tag]) -> DecisionProjection<Uses> {
         };
         uses.evidence.push(event.position);
     })
+    .named("promotion_uses", 1, "")
     .conflicts_with(about(&[PromotionApplied::TYPE]))
 }
 

@@ -105,6 +105,7 @@ impl Command for AddStaff {
                 used.taken = matches!(ShopEvent::decode(event), Some(ShopEvent::StaffAdded(_)));
                 used.evidence = Evidence::only(event.position);
             })
+            .named("name_use", 1, &self.name_hash.0)
             .last_only()
         });
         Ok(used.into_iter().collect())
@@ -250,6 +251,7 @@ pub(crate) fn membership_of(user: &UserId) -> DecisionProjection<Membership> {
         }
         membership.evidence.push(event.position);
     })
+    .named("membership", 1, user)
 }
 
 /// Someone of the staff.
