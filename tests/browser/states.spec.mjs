@@ -106,6 +106,25 @@ test.describe('what happens elsewhere', () => {
     await expect(till.receipt).toContainText('£1.69');
   });
 
+  test('makes a price too old to be charged, and the line says the new one', async ({
+    till,
+    shop,
+  }) => {
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toBeVisible();
+    // Only the price of before the last change is still charged for a while.
+    await shop.act('change_price', { product: BIRD.id, price: 199 }, 'T2');
+    await shop.act('change_price', { product: BIRD.id, price: 209 }, 'T2');
+    await expect(till.line(BIRD)).toContainText('The price is £2.09 now');
+    await till.press('F12');
+    await expect(till.line(BIRD).getByRole('alert')).toContainText('costs 2.09 by now, not 1.69');
+    await expect(till.receipt).toBeHidden();
+    await till.button('Use £2.09').click();
+    await expect(till.total).toHaveText('£2.09');
+    await till.press('F12');
+    await expect(till.receipt).toContainText('£2.09');
+  });
+
   test('can be that the shift is closed, and the cart is kept', async ({ till, shop }) => {
     await till.scan(MUG);
     await expect(till.line(MUG)).toBeVisible();

@@ -12,7 +12,7 @@ export class Line {
   /** Its SKU. */
   readonly product: string;
   readonly name: string;
-  /** The price of one unit when it was put in, which is what it is sold for. */
+  /** The price of one unit when it was put in; what it is sold for unless that is too long ago. */
   scannedPrice = $state(0);
   /** How much, in thousandths. */
   quantity = $state(0);
@@ -138,9 +138,10 @@ export class Cart {
     this.#changed();
   }
 
-  /** Sells a line for what the product costs now. */
-  takeNewPrice(line: Line): void {
-    line.scannedPrice = line.known?.price ?? line.scannedPrice;
+  /** Sells a line for another price: what the product costs now. */
+  takeNewPrice(line: Line, price: number): void {
+    line.scannedPrice = price;
+    line.refusal = undefined;
     this.#changed();
   }
 

@@ -341,11 +341,10 @@ export class Sale {
     const { id: requestId, lines, customer } = this.cart.stored;
     return this.#session.call('checkout', {
       requestId,
-      // The price that was scanned and shown is the price that is charged.
-      lines: lines.map(({ product, quantity, scannedPrice: price }) => ({
+      lines: lines.map(({ product, quantity, scannedPrice }) => ({
         product,
         quantity,
-        price,
+        scannedPrice,
       })),
       ...(customer === undefined ? {} : { customer }),
       ...(approval === undefined ? {} : { approval }),
