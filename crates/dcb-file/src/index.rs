@@ -7,6 +7,8 @@
 
 mod file;
 mod memory;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -18,8 +18,8 @@ use crate::scan::{LineReader, is_padding};
 use crate::segment::{BAD_LINE, Segment, SegmentFile, parse, place_of};
 
 /// The end of the log that is read and checked whenever a store is opened, whatever index files know
-/// of it; rounded down to whole segments. It takes some milliseconds.
-const REREAD_BYTES: u64 = 2 * 1024 * 1024;
+/// of it; rounded down to whole segments. It takes some milliseconds. Unit tests have small stores.
+const REREAD_BYTES: u64 = if cfg!(test) { 4 * 1024 } else { 2 * 1024 * 1024 };
 
 /// A stretch of the log that is not what was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
