@@ -72,6 +72,8 @@ fn place() -> tempfile::TempDir {
 struct Pair {
     dir: tempfile::TempDir,
     handles: Vec<FileStore>,
+    /// Those that were left open and are not used any more.
+    killed: Vec<FileStore>,
     oracle: MemoryStore,
     random: Rng,
 }
@@ -81,7 +83,7 @@ impl Pair {
         let mut random = Rng::with_seed(seed);
         let dir = place();
         let handles = vec![FileStore::create(dir.path(), options(&mut random)).unwrap()];
-        Self { dir, handles, oracle: MemoryStore::new(), random }
+        Self { dir, handles, killed: Vec::new(), oracle: MemoryStore::new(), random }
     }
 
     fn open(&mut self) {
@@ -160,7 +162,7 @@ impl Pair {
         let store = self.store();
         let lost = self.handles.swap_remove(store);
         if self.random.bool() {
-            std::mem::forget(lost);
+            self.killed.push(lost);
         }
         if self.handles.is_empty() {
             self.open();
