@@ -82,7 +82,8 @@ macro_rules! permissions {
 }
 
 permissions! {
-    /// Fill a cart and sell it.
+    /// Fill a cart and sell it, take back what a receipt shows to have been sold, and take money for
+    /// gift cards and for what customers owe.
     Sell(Cashier, "sell");
     /// Open and close a till's shift.
     RunShifts(Cashier, "open and close a shift");
@@ -98,7 +99,7 @@ permissions! {
     OverridePrice(Supervisor, "charge another price");
     /// Pay goods back that nobody can show to have been sold.
     RefundWithoutReceipt(Supervisor, "refund without a receipt");
-    /// Sell to a customer on account, or raise or lower what a customer may owe.
+    /// Raise or lower what a customer may owe.
     SetCreditLimit(Manager, "change what a customer may owe");
     /// Block a gift card, or void a coupon.
     BlockValue(Supervisor, "block a gift card or void a coupon");

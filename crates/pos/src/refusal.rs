@@ -154,18 +154,15 @@ impl RefusalCode {
             | Self::SignedOut
             | Self::PinWrong
             | Self::KitChanged
-            | Self::AgeCheckNeeded
             | Self::PriceChanged
             | Self::NothingToReduce
             | Self::PromotionUnknown
             | Self::PromotionChanged
-            | Self::PromotionNotRunning
             | Self::CouponUnknown
             | Self::CouponTaken
             | Self::CustomerNeeded
             | Self::CustomerUnknown
             | Self::GiftCardUnknown
-            | Self::GiftCardTooLow
             | Self::GiftCardTaken
             | Self::NotOwed
             | Self::SaleUnknown
@@ -177,11 +174,14 @@ impl RefusalCode {
             | Self::NotEnoughCash
             | Self::CountOutdated
             | Self::NotPermitted
+            | Self::AgeCheckNeeded
+            | Self::PromotionNotRunning
             | Self::PromotionUsedUp
             | Self::CouponSpent
             | Self::CouponExpired
             | Self::NotEnoughPoints
             | Self::GiftCardBlocked
+            | Self::GiftCardTooLow
             | Self::CreditExceeded
             | Self::RefundExceedsSale
             | Self::DiscountOverLimit => false,
