@@ -1,8 +1,8 @@
 //! Recorded events in words: what decided a refusal, for whoever asks why.
 
 use dcb::{EventRef, Query as Events, ReadOptions};
-use pos::event::{LimitSet, SaleCompleted};
-use pos::{Recorded, SaleId, ShopEvent};
+use pos::event::{CashMove, LimitSet, SaleCompleted};
+use pos::{KitComponent, Money, Recorded, SaleId, ShopEvent, Tender};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -75,37 +75,144 @@ fn tell(event: &EventRef<'_>, till: &Till) -> Result<EventTold, TillError> {
     let user = event.metadata().ok().and_then(|metadata| metadata.user_id);
     let text = match &recorded {
         Some(recorded) => words(&recorded.event, till)?,
-        None => None,
+        None => event.event_type.to_owned(),
     };
     Ok(EventTold {
         position: event.position,
         event_type: event.event_type.to_owned(),
         time: time.unwrap_or_default(),
         user: user.unwrap_or_default(),
-        text: text.unwrap_or_else(|| event.event_type.to_owned()),
+        text,
     })
 }
 
-/// What happened, in a few words; `None` for what no refusal follows from.
-fn words(event: &ShopEvent, till: &Till) -> Result<Option<String>, TillError> {
-    Ok(Some(match event {
+/// What happened, in a few words. Every event has some, so that no refusal names one without.
+fn words(event: &ShopEvent, till: &Till) -> Result<String, TillError> {
+    let currency = till.settings()?.map(|settings| settings.currency);
+    let money = |amount: Money| {
+        currency.map_or_else(|| amount.minor().to_string(), |currency| currency.format(amount))
+    };
+    let on_receipt = |text: String, sale: &SaleId| -> Result<String, TillError> {
+        Ok(match receipt_of(sale, till)? {
+            Some(receipt) => format!("{text}, receipt {receipt}"),
+            None => text,
+        })
+    };
+    Ok(match event {
+        ShopEvent::ShopConfigured(_) => "The shop's settings changed".into(),
+        ShopEvent::ProductAdded(e) => format!("{} added to the catalogue", e.product),
+        ShopEvent::PriceChanged(e) => match e.previous {
+            Some(previous) => format!("Price {} in place of {}", money(e.price), money(previous)),
+            None => format!("Price {}", money(e.price)),
+        },
+        ShopEvent::BarcodeAssigned(e) => format!("Barcode {} given to {}", e.barcode, e.product),
+        ShopEvent::BarcodeReleased(e) => format!("Barcode {} taken from {}", e.barcode, e.product),
+        ShopEvent::LimitSet(e) => limits(e),
+        ShopEvent::KitDefined(e) => match e.components.as_slice() {
+            [] => "No longer a kit".into(),
+            components => {
+                let part = |part: &KitComponent| format!("{} of {}", part.quantity, part.product);
+                let parts: Vec<String> = components.iter().map(part).collect();
+                format!("A kit of {}", parts.join(", "))
+            }
+        },
+        ShopEvent::AgeRuleSet(e) => match e.minimum_age {
+            Some(age) => format!("Only for {age} years and over"),
+            None => "For every age".into(),
+        },
+        ShopEvent::CustomerAdded(_) => "Customer added".into(),
+        ShopEvent::StaffAdded(e) => format!("Joined the staff as {}", e.role.as_str()),
+        ShopEvent::StaffRoleSet(e) => format!("Became {}", e.role.as_str()),
+        ShopEvent::StaffRemoved(_) => "Left the staff".into(),
+        ShopEvent::RoleChanged(e) => format!("What a {} may do changed", e.role.as_str()),
+        ShopEvent::ActRefused(e) => format!("Refused: {}", e.message),
         ShopEvent::StockReceived(e) => format!("{} delivered", e.quantity),
         ShopEvent::StockAdjustedUp(e) => {
             with_reason(format!("{} more found", e.quantity), &e.reason)
         }
         ShopEvent::StockAdjustedDown(e) => with_reason(format!("{} gone", e.quantity), &e.reason),
         ShopEvent::StockCounted(e) => format!("{} counted, {} expected", e.counted, e.expected),
-        ShopEvent::ProductSold(e) => match receipt_of(&e.sale, till)? {
-            Some(receipt) => format!("{} sold, receipt {receipt}", e.quantity),
-            None => format!("{} sold", e.quantity),
-        },
-        ShopEvent::ProductReturned(e) => format!("{} returned", e.quantity),
-        ShopEvent::LimitSet(e) => limits(e),
-        ShopEvent::ProductAdded(e) => format!("{} added to the catalogue", e.product),
+        ShopEvent::StockTaken(e) => on_receipt(format!("{} sold in a kit", e.quantity), &e.sale)?,
+        ShopEvent::StockReturned(e) => format!("{} returned in a kit", e.quantity),
+        ShopEvent::StockOverridden(e) => {
+            on_receipt(format!("{} sold with {} on hand", e.sold, e.on_hand), &e.sale)?
+        }
         ShopEvent::ShiftOpened(e) => format!("Shift opened at {}", e.till),
         ShopEvent::ShiftClosed(e) => format!("Shift closed at {}", e.till),
-        _ => return Ok(None),
-    }))
+        ShopEvent::CashMoved(e) => {
+            let how = match e.how {
+                CashMove::PaidIn => "paid in",
+                CashMove::PaidOut => "paid out",
+                CashMove::SafeDrop => "taken to the safe",
+            };
+            with_reason(format!("{} {how}", money(e.amount)), &e.reason)
+        }
+        ShopEvent::SaleCompleted(e) => {
+            format!("{} sold, receipt {}", money(e.gross), e.series.receipt(e.number))
+        }
+        ShopEvent::ProductSold(e) => on_receipt(format!("{} sold", e.quantity), &e.sale)?,
+        ShopEvent::PaymentTaken(e) => {
+            on_receipt(format!("{} paid {}", money(e.amount), with(e.tender)), &e.sale)?
+        }
+        ShopEvent::DiscountGiven(e) => {
+            on_receipt(format!("Discount of {}", money(e.amount)), &e.sale)?
+        }
+        ShopEvent::AgeChecked(e) => on_receipt(format!("{} years or older", e.age), &e.sale)?,
+        ShopEvent::RefundCompleted(e) => {
+            format!("{} refunded, receipt {}", money(e.gross), e.series.receipt(e.number))
+        }
+        ShopEvent::ProductReturned(e) => format!("{} returned", e.quantity),
+        ShopEvent::PaymentRefunded(e) => {
+            format!("{} paid back {}", money(e.amount), with(e.tender))
+        }
+        ShopEvent::PromotionDefined(e) => {
+            format!("{} runs from {} until {}", e.terms.name, e.terms.from, e.terms.until)
+        }
+        ShopEvent::PromotionApplied(e) => on_receipt("Promotion used".into(), &e.sale)?,
+        ShopEvent::PromotionReturned(_) => "Promotion given back by a refund".into(),
+        ShopEvent::CouponIssued(e) => match e.until {
+            Some(until) => format!("Coupon issued, good until {until}"),
+            None => "Coupon issued".into(),
+        },
+        ShopEvent::CouponRedeemed(e) => on_receipt("Coupon redeemed".into(), &e.sale)?,
+        ShopEvent::CouponVoided(e) => with_reason("Coupon declared void".into(), &e.reason),
+        ShopEvent::PointsEarned(e) => on_receipt(format!("{} points earned", e.points), &e.sale)?,
+        ShopEvent::PointsRedeemed(e) => {
+            on_receipt(format!("{} points redeemed", e.points), &e.sale)?
+        }
+        ShopEvent::PointsReversed(e) => format!("{} points taken back by a refund", e.points),
+        ShopEvent::PointsReturned(e) => format!("{} points given back by a refund", e.points),
+        ShopEvent::CreditLimitSet(e) => format!("May owe {}", money(e.limit)),
+        ShopEvent::AccountCharged(e) => {
+            on_receipt(format!("{} charged to the account", money(e.amount)), &e.sale)?
+        }
+        ShopEvent::AccountPaid(e) => {
+            format!("{} of the debt paid {}", money(e.amount), with(e.tender))
+        }
+        ShopEvent::AccountCredited(e) => {
+            format!("{} of the debt lifted by a refund", money(e.amount))
+        }
+        ShopEvent::GiftCardIssued(e) => format!("Gift card sold with {}", money(e.amount)),
+        ShopEvent::GiftCardToppedUp(e) => format!("{} put on the gift card", money(e.amount)),
+        ShopEvent::GiftCardRedeemed(e) => {
+            on_receipt(format!("{} paid with the gift card", money(e.amount)), &e.sale)?
+        }
+        ShopEvent::GiftCardCredited(e) => {
+            format!("{} put back on the gift card by a refund", money(e.amount))
+        }
+        ShopEvent::GiftCardBlocked(e) => with_reason("Gift card blocked".into(), &e.reason),
+    })
+}
+
+/// How it is paid, as the end of a sentence.
+fn with(tender: Tender) -> &'static str {
+    match tender {
+        Tender::Cash => "in cash",
+        Tender::Card => "by card",
+        Tender::GiftCard => "with a gift card",
+        Tender::Account => "on account",
+        Tender::Voucher => "with a voucher",
+    }
 }
 
 fn with_reason(text: String, reason: &str) -> String {
