@@ -30,8 +30,8 @@ use crate::shift::{OpenShiftState, shift_of};
 ///
 /// Each line is paid back at its share of what was paid for it, so that all of its parts come to
 /// exactly that. The money goes back to the payments of the sale, to each at most what it took, to
-/// cash last. So no more goes out than came in: whoever may sell may do this. Without a receipt it is
-/// [`Refund`](crate::Refund), which takes more.
+/// cash last. So no more goes out than came in, and whoever may sell may do this; what comes back
+/// without a receipt takes a permission of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RefundSale {

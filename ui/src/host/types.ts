@@ -988,7 +988,8 @@ export type RefundReceiptLine = {
  *
  * Each line is paid back at its share of what was paid for it, so that all of its parts come to
  * exactly that. The money goes back to the payments of the sale, to each at most what it took, to
- * cash last.
+ * cash last. So no more goes out than came in, and whoever may sell may do this; what comes back
+ * without a receipt takes a permission of its own.
  */
 export type RefundSale = {
 	/** The sale. */
