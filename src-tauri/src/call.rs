@@ -38,6 +38,9 @@ mod tests {
     use super::*;
     use crate::host::Arguments;
 
+    /// How many products the demo shop has.
+    const PRODUCTS: u32 = 302;
+
     /// A window without a screen, on the demo shop in a folder that goes when it does.
     struct Shop {
         window: WebviewWindow<MockRuntime>,
@@ -89,7 +92,7 @@ mod tests {
     fn a_call_comes_back_with_what_the_till_answers() {
         let shop = Shop::open();
         let about = shop.call("shop", json!({})).unwrap();
-        assert_eq!((&about["till"], &about["products"]), (&json!("T1"), &json!(300)));
+        assert_eq!((&about["till"], &about["products"]), (&json!("T1"), &json!(PRODUCTS)));
         let open = json!({"requestId": "018f3c5e-0000-7000-8000-000000000001", "float": 5000});
         shop.call("open_shift", open).unwrap();
         assert_eq!(shop.call("shift", json!({})).unwrap()["shift"]["float"], 5000);
@@ -126,7 +129,7 @@ mod tests {
         let shop = Shop::open_in(data);
         assert_eq!(shop.call("shop", json!({})).unwrap_err()["code"], "till_in_use");
         drop(lease);
-        assert_eq!(shop.call("shop", json!({})).unwrap()["products"], 300);
+        assert_eq!(shop.call("shop", json!({})).unwrap()["products"], PRODUCTS);
     }
 
     #[test]

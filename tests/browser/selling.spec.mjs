@@ -7,6 +7,7 @@ test.describe('selling', () => {
     await till.press('F12');
     await expect(till.receipt).toContainText('T1-1');
     await expect(till.receipt).toContainText(MUG.name);
+    await expect(till.receipt).toContainText('Served by Priya Nair at T1');
     await expect(till.receipt.getByRole('status')).toContainText('£0.00');
   });
 

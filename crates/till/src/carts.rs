@@ -1,13 +1,16 @@
 //! The cart a till is at, kept so that it survives a crash.
 //!
-//! A cart is no part of the shop's history: nothing has happened yet. It is a file beside the
-//! store, one for each till, replaced as a whole with every change. Its id becomes the checkout's
-//! request id, so history itself knows whether it was sold. Nothing removes the file when it is:
-//! until the next cart is kept, a till that is opened again shows the receipt, so that there is no
-//! moment in which a crash leaves neither.
+//! A cart is no part of the shop's history: nothing has happened yet. It lies beside the store, in
+//! two files for each till that are written by turns: whatever a crash does to the newer one, the
+//! older one is whole. Its id becomes the checkout's request id, so history itself knows whether it
+//! was sold. Nothing removes the files when it is: until the next cart is kept, a till that is
+//! opened again shows the receipt, so that there is no moment in which a crash leaves neither.
+//!
+//! A file is one line, `CRC TURN CART`, and spaces up to a multiple of 16 KiB: a cart that grows by
+//! a line is written over the one before without the file system having to note a new length.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +20,7 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::error::fault_of;
-use crate::folder::{file_of_till, replace};
+use crate::folder::{file_of_till, overwrite};
 use crate::operations::{Access, Draft};
 use crate::queries::Query;
 use crate::receipts::{PrintedReceipt, find_sale};
@@ -106,6 +109,9 @@ impl Query for CurrentCart {
     }
 }
 
+/// By how many bytes a file grows. Most carts take one step.
+const STEP: usize = 16 * 1024;
+
 /// Where a till keeps its cart.
 pub(crate) struct Carts(Mutex<Place>);
 
@@ -113,7 +119,7 @@ enum Place {
     /// For as long as the till is open.
     Memory(Option<Cart>),
     /// Until the next cart is kept.
-    File(PathBuf),
+    Files([PathBuf; 2]),
 }
 
 impl Default for Carts {
@@ -123,16 +129,17 @@ impl Default for Carts {
 }
 
 impl Carts {
-    /// Keeps the till's cart in `DATA/carts/TILL.json`.
+    /// Keeps the till's cart in `DATA/carts/TILL.a` and `TILL.b`.
     pub(crate) fn in_folder(data: &Path, till: &TillId) -> Self {
-        Self(Mutex::new(Place::File(file_of_till(data, "carts", till, "json"))))
+        let files = ["a", "b"].map(|name| file_of_till(data, "carts", till, name));
+        Self(Mutex::new(Place::Files(files)))
     }
 
     /// The cart that was kept last, sold or not.
     fn load(&self) -> Result<Option<Cart>, TillError> {
         match &*self.place() {
             Place::Memory(cart) => Ok(cart.clone()),
-            Place::File(path) => read(path),
+            Place::Files(files) => load(files),
         }
     }
 
@@ -140,10 +147,8 @@ impl Carts {
     fn save(&self, cart: &Cart) -> Result<(), TillError> {
         match &mut *self.place() {
             Place::Memory(kept) => *kept = Some(cart.clone()),
-            Place::File(path) => serde_json::to_vec(cart)
-                .map_err(io::Error::from)
-                .and_then(|text| replace(path, &text, false))
-                .map_err(|error| failed("the cart could not be saved", path, &error))?,
+            Place::Files(files) => save(files, cart)
+                .map_err(|(path, error)| failed("the cart could not be saved", path, &error))?,
         }
         Ok(())
     }
@@ -154,17 +159,84 @@ impl Carts {
     }
 }
 
-fn read(path: &Path) -> Result<Option<Cart>, TillError> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("the cart could not be read", path, &error)),
+/// What one of the two files holds.
+enum Kept {
+    /// There is no such file.
+    Nothing,
+    /// It was not written to its end, or it is damaged.
+    Half,
+    /// A cart, as JSON, and how many were kept up to it.
+    Whole { turn: u64, cart: String },
+}
+
+impl Kept {
+    /// What was read from a file.
+    fn parse(bytes: &[u8]) -> Self {
+        let whole = || {
+            let (line, _) = str::from_utf8(bytes).ok()?.split_once('\n')?;
+            let (crc, content) = line.split_once(' ')?;
+            let (turn, cart) = content.split_once(' ')?;
+            let is_whole =
+                u32::from_str_radix(crc, 16).ok()? == crc32fast::hash(content.as_bytes());
+            is_whole.then_some(Self::Whole { turn: turn.parse().ok()?, cart: cart.to_owned() })
+        };
+        whole().unwrap_or(Self::Half)
+    }
+
+    fn turn(&self) -> u64 {
+        if let Self::Whole { turn, .. } = self { *turn } else { 0 }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Kept> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Kept::Nothing),
+        Err(error) => return Err(error),
     };
-    serde_json::from_slice(&text).map(Some).map_err(|error| {
+    let mut bytes = Vec::with_capacity(STEP);
+    // Never `file.read_to_end`: it asks for the length, and then the next fdatasync of the file
+    // writes its inode too.
+    file.by_ref().take(u64::MAX).read_to_end(&mut bytes)?;
+    Ok(Kept::parse(&bytes))
+}
+
+fn load([a, b]: &[PathBuf; 2]) -> Result<Option<Cart>, TillError> {
+    let read =
+        |path| read(path).map_err(|error| failed("the cart could not be read", path, &error));
+    let damaged = |path: &Path, what: &str| {
         let place = path.display();
-        let message = format!("the kept cart is damaged ({place}: {error}); begin a new one");
-        TillError::new(Fault::Damaged, message)
-    })
+        let message = format!("the kept cart is damaged ({place}: {what}); begin a new one");
+        Err(TillError::new(Fault::Damaged, message))
+    };
+    let (in_a, in_b) = (read(a)?, read(b)?);
+    let (path, newest) = if in_b.turn() > in_a.turn() { (b, &in_b) } else { (a, &in_a) };
+    match (newest, &in_b) {
+        (Kept::Whole { cart, .. }, _) => match serde_json::from_str(cart) {
+            Ok(cart) => Ok(Some(cart)),
+            Err(error) => damaged(path, &error.to_string()),
+        },
+        // The second file is made when the first is whole: without it nothing was kept yet.
+        (_, Kept::Nothing) => Ok(None),
+        _ => damaged(path, "no whole cart is in it"),
+    }
+}
+
+/// Writes over the older of the two, or over what is none. The error comes with its file.
+fn save<'a>([a, b]: &'a [PathBuf; 2], cart: &Cart) -> Result<(), (&'a Path, io::Error)> {
+    let turn = |path: &'a Path| read(path).map(|kept| kept.turn()).map_err(|error| (path, error));
+    let (in_a, in_b) = (turn(a)?, turn(b)?);
+    let (path, next) = if in_a > in_b { (b, in_a + 1) } else { (a, in_b + 1) };
+    serde_json::to_string(cart)
+        .map_err(io::Error::from)
+        .and_then(|cart| {
+            let content = format!("{next} {cart}");
+            let mut bytes =
+                format!("{:08x} {content}\n", crc32fast::hash(content.as_bytes())).into_bytes();
+            bytes.resize(bytes.len().next_multiple_of(STEP), b' ');
+            overwrite(path, &bytes)
+        })
+        .map_err(|error| (path.as_path(), error))
 }
 
 fn failed(what: &str, path: &Path, error: &io::Error) -> TillError {
@@ -173,6 +245,7 @@ fn failed(what: &str, path: &Path, error: &io::Error) -> TillError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::Arc;
 
     use dcb::{EventStore, MemoryStore};
@@ -255,11 +328,32 @@ mod tests {
     fn a_cart_half_written_by_a_crash_takes_nothing_from_the_one_before() {
         let (store, data) = shop();
         let till = till_in(&store, data.path());
-        keep(&till, cart(1, 1));
-        fs::write(data.path().join("carts/T1.new"), "{\"id\"").unwrap();
-        assert_eq!(was_at(&till), (Some(cart(1, 1)), None));
-        keep(&till, cart(1, 2));
-        assert_eq!(was_at(&till), (Some(cart(1, 2)), None));
+        for saves in 1..=4 {
+            let file = data.path().join(if saves % 2 == 1 { "carts/T1.a" } else { "carts/T1.b" });
+            let old = fs::read(&file).unwrap_or_default();
+            keep(&till, cart(1, saves));
+            let new = fs::read(&file).unwrap();
+            for written in [0, 1, 30, 60] {
+                let rest = old.get(written..).unwrap_or_default();
+                fs::write(&file, [&new[..written], rest].concat()).unwrap();
+                let before = (saves > 1).then(|| cart(1, saves - 1));
+                assert_eq!(was_at(&till), (before, None), "{written} bytes of save {saves}");
+            }
+            keep(&till, cart(1, saves));
+            assert_eq!(was_at(&till), (Some(cart(1, saves)), None));
+        }
+    }
+
+    #[test]
+    fn a_cart_that_was_long_leaves_nothing_in_a_short_one() {
+        let (store, data) = shop();
+        let till = till_in(&store, data.path());
+        let mut long = cart(1, 1);
+        long.lines = vec![long.lines[0].clone(); 500];
+        for saved in [&long, &long, &cart(1, 2), &cart(1, 3)] {
+            keep(&till, saved.clone());
+            assert_eq!(was_at(&till), (Some(saved.clone()), None));
+        }
     }
 
     #[test]
@@ -267,10 +361,13 @@ mod tests {
         let (store, data) = shop();
         let till = till_in(&store, data.path());
         keep(&till, cart(1, 1));
-        fs::write(data.path().join("carts/T1.json"), "{\"id\"").unwrap();
+        keep(&till, cart(1, 2));
+        for name in ["carts/T1.a", "carts/T1.b"] {
+            fs::write(data.path().join(name), "{\"id\"").unwrap();
+        }
         let error = CurrentCart {}.ask(&till).unwrap_err();
         assert_eq!(error.code, crate::ErrorCode::Fault(Fault::Damaged));
-        assert!(error.message.contains("T1.json"), "{error}");
+        assert!(error.message.contains("T1.a"), "{error}");
         sell(&till, &cart(1, 1));
         keep(&till, cart(2, 1));
         assert_eq!(was_at(&till), (Some(cart(2, 1)), None));

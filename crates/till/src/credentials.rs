@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::error::fault_of;
-use crate::folder::{options, replace};
+use crate::folder::{private, replace};
 use crate::{Fault, TillError};
 
 /// The fewest digits a PIN has.
@@ -166,7 +166,7 @@ impl Credentials {
                     Err(error) if error.kind() == ErrorKind::NotFound => {
                         let key = fresh()?;
                         let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-                        replace(&path, text.as_bytes(), true)?;
+                        replace(&path, text.as_bytes())?;
                         Ok(key)
                     }
                     Err(error) => Err(error),
@@ -195,7 +195,7 @@ impl Credentials {
                 let changed = locked(folder, || {
                     let mut pins = read(&path)?;
                     let changed = change(&mut pins);
-                    replace(&path, &serde_json::to_vec_pretty(&pins)?, true)?;
+                    replace(&path, &serde_json::to_vec_pretty(&pins)?)?;
                     Ok(changed)
                 });
                 changed.map_err(|error| failed(&named(&path, error)))
@@ -282,7 +282,7 @@ fn read(path: &Path) -> io::Result<Pins> {
 /// Works while no other process does.
 fn locked<T>(folder: &Path, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     fs::create_dir_all(folder)?;
-    let lock: File = options(true).truncate(false).open(folder.join("staff.lock"))?;
+    let lock: File = private().truncate(false).open(folder.join("staff.lock"))?;
     FileExt::lock(&lock)?;
     work()
 }

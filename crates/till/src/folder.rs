@@ -1,7 +1,7 @@
-//! What lies in a shop's folder beside the store: where it is, and how it is replaced.
+//! What lies in a shop's folder beside the store: where it is, and how it is written.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use pos::TillId;
@@ -11,36 +11,57 @@ pub(crate) fn file_of_till(data: &Path, kind: &str, till: &TillId, extension: &s
     data.join(kind).join(format!("{}.{extension}", file_name(till)))
 }
 
-/// A new file takes the place of the old one in one step, and only when all of it is on disk. Who
-/// may read it is decided when it is made: `private` is for this user alone.
-pub(crate) fn replace(path: &Path, content: &[u8], private: bool) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    if !folder.exists() {
-        fs::create_dir_all(folder)?;
-        sync_folder(folder.parent().unwrap_or(Path::new(".")))?;
-    }
+/// A new file of this user alone takes the place of the old one in one step, and only when all of
+/// it is on disk.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = make_folder_of(path)?;
     let new = path.with_extension("new");
-    if private && new.exists() {
+    if new.exists() {
         fs::remove_file(&new)?; // Left by a crash; it may be open to others.
     }
-    let mut file = options(private).truncate(true).open(&new)?;
+    let mut file = private().truncate(true).open(&new)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
     sync_folder(folder)
 }
 
-/// How to make a file to write: one of this user alone has mode 0600 where files have modes.
-pub(crate) fn options(private: bool) -> OpenOptions {
+/// Writes over the beginning of a file, which is made if it is missing; what follows stays. A crash
+/// may leave half of it. As long as the file doesn't grow this is one write and one fdatasync.
+pub(crate) fn overwrite(path: &Path, content: &[u8]) -> io::Result<()> {
+    match OpenOptions::new().write(true).open(path) {
+        Ok(mut file) => {
+            file.write_all(content)?;
+            file.sync_data()
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let folder = make_folder_of(path)?;
+            let mut file = File::create_new(path)?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            sync_folder(folder)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// How to make a file to write of this user alone: it has mode 0600 where files have modes.
+pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true);
     #[cfg(unix)]
-    if private {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    #[cfg(not(unix))]
-    let _ = private;
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// The folder of a file; it is made, durably, if it is missing.
+fn make_folder_of(path: &Path) -> io::Result<&Path> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    if !folder.exists() {
+        fs::create_dir_all(folder)?;
+        sync_folder(folder.parent().unwrap_or(Path::new(".")))?;
+    }
+    Ok(folder)
 }
 
 /// Makes names in a folder durable, where the system has that notion.

@@ -83,14 +83,25 @@ impl Desk {
         app
     }
 
-    /// Starts the app on the demo shop, its window open to be looked into.
+    /// Starts the app on the demo shop with its owner at the till, its window open to be looked
+    /// into.
     pub(crate) async fn open_window(&self) -> Window {
+        self.open(&["--owner", "owner"]).await
+    }
+
+    /// The same with nobody at the till.
+    pub(crate) async fn open_signed_out(&self) -> Window {
+        self.open(&[]).await
+    }
+
+    async fn open(&self, who: &[&str]) -> Window {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut driver = self.command("WebKitWebDriver");
         driver.arg(format!("--port={port}")).env("TAURI_WEBVIEW_AUTOMATION", "true");
         let driver = Running(spawn(&mut driver));
         let shop = self.shop();
-        let app = json!({"binary": APP, "args": ["--demo", "--data", shop]});
+        let args = [&["--demo", "--data", shop.to_str().unwrap()], who].concat();
+        let app = json!({"binary": APP, "args": args});
         let capabilities = json!({"webkitgtk:browserOptions": app});
         let Value::Object(capabilities) = capabilities else { unreachable!("it is an object") };
         let connected = async {
@@ -147,6 +158,12 @@ impl Window {
         }
     }
 
+    /// Presses what is on the page with the pointer.
+    pub(crate) async fn click(&self, what: Locator<'_>) {
+        self.sees(what).await;
+        self.client.find(what).await.unwrap().click().await.unwrap();
+    }
+
     /// Presses a key.
     pub(crate) async fn press(&self, key: Key) {
         self.type_all([char::from(key)]).await;
@@ -157,7 +174,8 @@ impl Window {
         self.type_all(code.chars().chain([char::from(Key::Enter)])).await;
     }
 
-    async fn type_all(&self, keys: impl IntoIterator<Item = char>) {
+    /// Presses one key after the other.
+    pub(crate) async fn type_all(&self, keys: impl IntoIterator<Item = char>) {
         let keys = keys.into_iter().fold(KeyActions::new("keyboard".into()), |keys, value| {
             keys.then(KeyAction::Down { value }).then(KeyAction::Up { value })
         });

@@ -58,6 +58,23 @@ async fn one_scan_and_one_key_sell_and_the_next_scan_starts_the_next_sale() {
 }
 
 #[tokio::test]
+async fn a_cashier_signs_in_with_a_pin_before_anything_can_be_done() {
+    let desk = Desk::new();
+    let window = desk.open_signed_out().await;
+    window.sees(Locator::XPath("//h1[. = 'Who is at the till?']")).await;
+    let refused = window.call("shift", json!({})).await.unwrap_err();
+    assert_eq!(refused["code"], "signed_out", "{refused}");
+    let staff = window.call("staff", json!({})).await.unwrap();
+    let person = &staff.as_array().unwrap()[0];
+    let (name, pin) = (person["name"].as_str().unwrap(), person["shownPin"].as_str().unwrap());
+    window.click(Locator::XPath(&format!("//button[contains(., '{name}')]"))).await;
+    window.type_all(pin.chars()).await;
+    window.click(Locator::XPath("//button[normalize-space() = 'Sign in']")).await;
+    window.sees(OPEN_SHIFT).await;
+    window.close().await;
+}
+
+#[tokio::test]
 async fn a_till_that_was_killed_comes_back_with_its_cart() {
     let desk = Desk::new();
     let window = desk.open_window().await;
