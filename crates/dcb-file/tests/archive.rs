@@ -70,7 +70,7 @@ fn an_archived_store_reads_verifies_and_grows_as_before() {
     let (_dir, shop, written) = shop();
     let before = check(&shop);
     let done = archive(&shop, &options()).unwrap();
-    assert_eq!(done.segments as usize, files(&shop).len() - 1);
+    assert_eq!(usize::try_from(done.segments).unwrap(), files(&shop).len() - 1);
     assert!(done.bytes_after * 2 < done.bytes_before, "{done:?}");
     assert_eq!(files(&shop).iter().filter(|path| is_archive(path)).count() as u64, done.segments);
     assert_eq!(check(&shop), before);
@@ -211,7 +211,11 @@ fn no_changed_value_is_read_from_a_damaged_archive_and_the_damage_is_told() {
         let store = FileStore::open(&shop, options()).unwrap();
         let skipping = store.read_skipping_damage(&Query::all(), ReadOptions::default()).unwrap();
         let read: Vec<SequencedEvent> = skipping.map(Result::unwrap).collect();
-        assert!(read.iter().all(|event| written[event.position as usize - 1] == *event), "{case}");
+        assert!(
+            read.iter()
+                .all(|event| written[usize::try_from(event.position).unwrap() - 1] == *event),
+            "{case}"
+        );
         let missing = written.len() - read.len();
         assert_eq!(missing > 0, !report.damage.is_empty(), "{case}: {missing}");
         let strict = store.read(&Query::all(), ReadOptions::default()).unwrap();
