@@ -99,7 +99,7 @@ fn pack(disk: &dyn Disk, path: &Path, protect: bool) -> io::Result<(u64, u64)> {
     let new = packed.with_extension("zst.new");
     let source = disk.open(path, Access::Read)?;
     let written = write_archive(disk, &*source, &new).inspect_err(|_| {
-        // What is left of it is overwritten by the next try.
+        // What is left of it is removed by the next try.
         let _ = disk.remove_file(&new);
     })?;
     disk.rename(&new, &packed)?;
@@ -115,8 +115,12 @@ fn pack(disk: &dyn Disk, path: &Path, protect: bool) -> io::Result<(u64, u64)> {
 
 /// Writes the archive of a file, syncs it and reads it back. Returns its size.
 fn write_archive(disk: &dyn Disk, source: &dyn DiskFile, new: &Path) -> io::Result<u64> {
+    // What an earlier try left behind may be write-protected already.
+    match disk.remove_file(new) {
+        Err(error) if !is_missing(&error) => return Err(error),
+        _ => {}
+    }
     let target = disk.open(new, Access::Create)?;
-    target.set_len(0)?;
     let written = write_frames(source, &*target)?;
     target.sync()?;
     check_same(source, &ArchivedFile::open(target)?)?;
