@@ -1,14 +1,9 @@
-//! What a store does can be watched.
+//! A store counts what it does.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
-
-use dcb::{AppendCondition, Event, EventStore, Query, ReadOptions};
+use dcb::{AppendCondition, Event, EventStore, Query};
 use dcb_file::{Counters, FileStore, Options};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Metadata, Subscriber};
 
 fn event() -> Event {
     Event::builder("Happened").tag("name", "x").build().unwrap()
@@ -54,40 +49,4 @@ fn a_lock_that_others_hold_is_counted_once_and_appends_that_wait_share_a_group()
     assert_eq!((counters.commits, counters.lock_waits), (4, 1));
     assert!(counters.lock_wait_us > 0 && counters.groups <= 4);
     assert!(counters.largest_group >= 4 / counters.groups);
-}
-
-/// Keeps the names of the spans.
-#[derive(Clone, Default)]
-struct Watcher(Arc<Mutex<BTreeSet<&'static str>>>);
-
-impl Subscriber for Watcher {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.0.lock().unwrap().insert(span.metadata().name());
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, _: &tracing::Event<'_>) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-#[test]
-fn a_subscriber_sees_what_takes_time() {
-    let watcher = Watcher::default();
-    let seen = Arc::clone(&watcher.0);
-    tracing::subscriber::with_default(watcher, || {
-        let dir = tempfile::tempdir().unwrap();
-        let options = Options { segment_bytes: 2_000, ..Options::default() };
-        let store = FileStore::create(dir.path(), options.clone()).unwrap();
-        (0..20).for_each(|_| drop(store.append(&[event()], None).unwrap()));
-        drop(store);
-        let store = FileStore::open(dir.path(), options).unwrap();
-        assert_eq!(store.read(&Query::all(), ReadOptions::default()).unwrap().count(), 20);
-    });
-    let wanted = ["append", "index_load", "index_write", "recovery", "sync"];
-    assert_eq!(*seen.lock().unwrap(), BTreeSet::from(wanted));
 }

@@ -1,0 +1,50 @@
+//! A subscriber of `tracing` sees what a store does. It stands alone, because a subscriber is the whole
+//! process's.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use dcb::{Event, EventStore, Query, ReadOptions};
+use dcb_file::{FileStore, Options};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Metadata, Subscriber};
+
+/// Keeps the names of the spans.
+#[derive(Clone, Default)]
+struct Watcher(Arc<Mutex<BTreeSet<&'static str>>>);
+
+impl Subscriber for Watcher {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        self.0.lock().unwrap().insert(span.metadata().name());
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a_subscriber_sees_what_takes_time() {
+    let watcher = Watcher::default();
+    let seen = Arc::clone(&watcher.0);
+    tracing::subscriber::set_global_default(watcher).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { segment_bytes: 2_000, ..Options::default() };
+    let store = FileStore::create(dir.path(), options.clone()).unwrap();
+    let event = Event::builder("Happened").build().unwrap();
+    for _ in 0..20 {
+        store.append(std::slice::from_ref(&event), None).unwrap();
+    }
+    drop(store);
+    let store = FileStore::open(dir.path(), options).unwrap();
+    assert_eq!(store.read(&Query::all(), ReadOptions::default()).unwrap().count(), 20);
+    let wanted = ["append", "index_load", "index_write", "recovery", "sync"];
+    assert_eq!(*seen.lock().unwrap(), BTreeSet::from(wanted));
+}
