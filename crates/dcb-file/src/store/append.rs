@@ -283,11 +283,13 @@ impl FileStore {
         self.write(segment, &group.bytes, mark)?;
         let CommitContext { next, hash, last_time, .. } = group.context;
         let (head, segment) = (next - 1, LastSegment { end: new_end, ..segment.clone() });
-        // The group is durable. If readers cannot be told, the next writer finds it all the same.
         let (first, end) = (segment.first, segment.end);
+        // The group is durable. It is published before the watermark tells of it: a thread that came
+        // to know of it from there would read it from the file and index it beside what is staged.
+        self.log_mut().publish(&End { head, hash, last_time, segment: Some(segment) });
+        // If other processes cannot be told, the next writer finds it all the same.
         let _ =
             self.write_watermark(&Watermark { head, segment: first, end, writing: false, ..*mark });
-        self.log_mut().publish(&End { head, hash, last_time, segment: Some(segment) });
         self.ledger_is_behind.store(true, Ordering::Release);
         self.arrivals.tell();
         Ok(())
