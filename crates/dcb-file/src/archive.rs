@@ -6,6 +6,7 @@
 //! like every other, so that nothing else in this crate knows of it.
 
 use std::io;
+use std::num::TryFromIntError;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -145,9 +146,7 @@ fn write_frames(source: &dyn DiskFile, target: &dyn DiskFile) -> io::Result<u64>
         written += frame.len() as u64;
     }
     let frames = u32::try_from(table.len() / ENTRY_BYTES).map_err(io::Error::other)?;
-    let content = u32::try_from(table.len() + FOOTER_BYTES).map_err(io::Error::other)?;
-    let mut tail = SKIPPABLE_MAGIC.to_le_bytes().to_vec();
-    tail.extend_from_slice(&content.to_le_bytes());
+    let mut tail = skippable_head(table.len()).map_err(io::Error::other)?.to_vec();
     tail.extend_from_slice(&table);
     tail.extend_from_slice(&frames.to_le_bytes());
     // The entries have no checksums of their own: every line has one.
@@ -155,6 +154,16 @@ fn write_frames(source: &dyn DiskFile, target: &dyn DiskFile) -> io::Result<u64>
     tail.extend_from_slice(&SEEKABLE_MAGIC.to_le_bytes());
     target.write_at(written, &tail)?;
     Ok(written + tail.len() as u64)
+}
+
+/// What the frame that holds a table of so many bytes starts with.
+fn skippable_head(table_len: usize) -> Result<[u8; 8], TryFromIntError> {
+    let content = u32::try_from(table_len + FOOTER_BYTES)?;
+    let mut head = [0; 8];
+    let (magic, len) = head.split_at_mut(4);
+    magic.copy_from_slice(&SKIPPABLE_MAGIC.to_le_bytes());
+    len.copy_from_slice(&content.to_le_bytes());
+    Ok(head)
 }
 
 fn check_same(one: &dyn DiskFile, other: &dyn DiskFile) -> io::Result<()> {
@@ -259,9 +268,14 @@ fn read_table(packed: &dyn DiskFile) -> io::Result<Option<Vec<Frame>>> {
     let Some(table_at) = footer_at.checked_sub(table_len).filter(|_| is_ours) else {
         return Ok(None);
     };
+    let Some(head_at) = table_at.checked_sub(SKIPPABLE_BYTES) else { return Ok(None) };
+    let mut head = [0; 8];
+    packed.read_at(head_at, &mut head)?;
     let mut table = vec![0; usize::try_from(table_len).map_err(io::Error::other)?];
     packed.read_at(table_at, &mut table)?;
-    Ok(frames_of(&table, table_at))
+    // Other tools go by this head: without it they take what follows for a broken frame.
+    let is_whole = skippable_head(table.len()).is_ok_and(|whole| whole == head);
+    Ok(frames_of(&table, table_at).filter(|_| is_whole))
 }
 
 fn frames_of(table: &[u8], table_at: u64) -> Option<Vec<Frame>> {
