@@ -390,7 +390,7 @@ mod tests {
                 use std::os::unix::fs::PermissionsExt;
                 assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
             }
-            assert!(!fs::read_to_string(file.path()).unwrap().contains("8642"), "{file:?}");
+            assert!(!fs::read_to_string(file.path()).unwrap().contains("\"8642\""), "{file:?}");
         }
     }
 

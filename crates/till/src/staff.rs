@@ -625,8 +625,10 @@ mod tests {
             .collect();
         let last = events.last().unwrap();
         assert_eq!(last.metadata.extra["approvedBy"], supervisor.as_str());
-        assert!(events.iter().all(|event| !event.data.as_str().contains("2222")));
-        assert!(events.iter().all(|event| !format!("{:?}", event.metadata.extra).contains("2222")));
+        assert!(events.iter().all(|event| !event.data.as_str().contains("\"2222\"")));
+        assert!(
+            events.iter().all(|event| !format!("{:?}", event.metadata.extra).contains("\"2222\""))
+        );
     }
 
     #[test]
