@@ -323,10 +323,12 @@ impl Log {
     }
 
     /// Whether something stands where the next commit goes, or that place is not the end: then the
-    /// watermark is not of this log, and the log has to be read to its very end.
-    pub(crate) fn goes_on_behind_its_end(&self) -> Result<bool, StoreError> {
-        let Some(last) = self.segments.last() else { return Ok(false) };
-        if last.end == 0 && last.first != self.head + 1 {
+    /// watermark is not of this log, or of one that this process has not seen all of, and the log
+    /// has to be read to its very end. `segment` is the one in which the watermark says that it ends.
+    pub(crate) fn goes_on_behind_its_end(&self, segment: u64) -> Result<bool, StoreError> {
+        let Some(last) = self.segments.last() else { return Ok(segment > 0) };
+        // It may have been made by a writer that came no further: nobody goes on in the one before.
+        if last.first != segment || last.end == 0 && last.first != self.head + 1 {
             return Ok(true);
         }
         let next = last.file.peek::<16>(last.end);
