@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use dcb::{Event, EventStore};
+use dcb_file::{FileStore, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{Called, call, call_with_input, text};
@@ -298,6 +300,83 @@ fn a_store_is_backed_up_restored_and_deleted() {
     assert!(!Path::new(&other).exists());
 }
 
+/// A closed store of 60 events in several event files, and the output of reading it.
+fn store_of_many_files() -> (TempDir, String, String) {
+    let dir = folder();
+    let store = format!("{}/store", text(dir.path()));
+    let options = Options { segment_bytes: 4_000, ..Options::default() };
+    let made = FileStore::create(&store, options).unwrap();
+    for number in 0..60u32 {
+        let event = Event::builder("Sold").tag("product", (number % 5).to_string());
+        made.append(&[event.data(&number).build().unwrap()], None).unwrap();
+    }
+    drop(made);
+    let all = call(&["store", "read", &store]);
+    assert_eq!(positions(&all), (1..=60).collect::<Vec<_>>());
+    (dir, store, all.out)
+}
+
+#[test]
+fn an_archived_store_reads_verifies_and_goes_on_as_before() {
+    let (_dir, store, all) = store_of_many_files();
+    let before = call(&["store", "verify", &store]).json();
+    let archived = call(&["store", "archive", &store]).json();
+    assert_eq!(archived["segments"].as_u64(), before["segments"].as_u64().map(|all| all - 1));
+    assert!(archived["bytesAfter"].as_u64() < archived["bytesBefore"].as_u64(), "{archived}");
+    assert_eq!(call(&["store", "archive", &store]).json()["segments"], 0, "there is no more to do");
+
+    assert_eq!(call(&["store", "verify", &store]).json(), before);
+    assert_eq!(call(&["store", "read", &store]).out, all);
+    let query = r#"{"items":[{"tags":["product:2"]}]}"#;
+    let read = ["store", "read", &store, "--query", query, "--backwards", "--limit", "12"];
+    let expected: Vec<u64> = (0..12).rev().map(|nth| 5 * nth + 3).collect();
+    assert_eq!(positions(&call(&read)), expected);
+    assert_eq!(call(&["store", "stats", &store]).json()["archived"], archived["segments"]);
+    assert_eq!(append(&store, br#"{"type":"Sold"}"#).json(), json!({"first": 61, "last": 61}));
+    assert_eq!(call(&["store", "verify", &store]).json()["head"], 61);
+}
+
+#[test]
+fn a_damaged_archive_is_status_5_and_is_read_around() {
+    let (_dir, store, _) = store_of_many_files();
+    call(&["store", "archive", &store]).json();
+    let file = Path::new(&store).join("events/0000000001.jsonl.zst");
+    let mut packed = std::fs::read(&file).unwrap();
+    packed[100] ^= 1;
+    std::fs::write(&file, packed).unwrap();
+    call(&["store", "verify", &store]).assert_failed(5, &["0000000001.jsonl.zst:"]);
+    call(&["store", "read", &store]).assert_failed(5, &["0000000001.jsonl.zst:"]);
+    let rest = positions(&call(&["store", "read", &store, "--skip-damaged"]));
+    assert!(rest.len() < 60 && rest.last() == Some(&60), "{rest:?}");
+    append(&store, br#"{"type":"Sold"}"#).assert_failed(5, &["backup"]);
+    call(&["store", "archive", &store]).assert_failed(5, &["0000000001.jsonl.zst:"]);
+    call(&["store", "reindex", &store]).assert_failed(5, &["0000000001.jsonl.zst:"]);
+    call(&["store", "archive", "/no/such/folder"]).assert_failed(2, &["not a store"]);
+}
+
+#[test]
+fn index_files_that_are_gone_or_garbage_are_made_anew() {
+    let (_dir, store, all) = store_of_many_files();
+    let indices = Path::new(&store).join("indices");
+    let files = || -> Vec<(PathBuf, Vec<u8>)> {
+        let paths = std::fs::read_dir(&indices).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> =
+            paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+        files.sort();
+        files
+    };
+    call(&["store", "reindex", &store]).json();
+    let sound = files();
+    assert!(sound.len() > 2, "{sound:?}");
+    std::fs::remove_file(&sound[0].0).unwrap();
+    std::fs::write(&sound[1].0, "garbage").unwrap();
+    assert_eq!(call(&["store", "read", &store]).out, all, "reads do not need them");
+    let made = call(&["store", "reindex", &store]).json();
+    assert_eq!(made["head"], 60, "{made}");
+    assert_eq!(files(), sound);
+    call(&["store", "reindex", "/no/such/folder"]).assert_failed(2, &["not a store"]);
+}
+
 #[test]
 fn tags_are_added_to_past_events_from_their_data() {
     let (_dir, store) = small_store();
@@ -400,7 +479,7 @@ fn a_full_disk_is_status_6_and_loses_nothing() {
             failed => break failed,
         }
     };
-    full.assert_failed(6, &["space"]);
+    full.assert_failed(6, &["free some space and do it again"]);
     assert!(appended >= 2);
     assert_eq!(positions(&call(&["store", "read", store])).len(), appended);
     assert_eq!(call(&["store", "verify", store]).json()["head"], appended);

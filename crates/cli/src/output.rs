@@ -47,6 +47,9 @@ pub(crate) fn print_text(text: &str) -> Result<(), Failure> {
 fn failed(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::OutputClosed,
-        _ => Failure::Message(Status::Io, format!("cannot write the output: {error}")),
+        _ => {
+            let next_step = dcb::next_step(error);
+            Failure::Message(Status::Io, format!("cannot write the output: {error}{next_step}"))
+        }
     }
 }

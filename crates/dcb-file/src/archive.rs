@@ -94,9 +94,16 @@ pub(crate) fn segment_of(name: &str) -> Option<u64> {
     (format!("{first:010}") == stem).then_some(first)
 }
 
+/// Where the archive of an event file is.
+fn packed_path(path: &Path) -> PathBuf {
+    let mut packed = path.with_extension("").into_os_string();
+    packed.push(EXTENSION);
+    packed.into()
+}
+
 /// Puts an archive in the place of a file. Returns the sizes of both.
 fn pack(disk: &dyn Disk, path: &Path, protect: bool) -> io::Result<(u64, u64)> {
-    let packed = path.with_extension("jsonl.zst");
+    let packed = packed_path(path);
     let new = packed.with_extension("zst.new");
     let source = disk.open(path, Access::Read)?;
     let written = write_archive(disk, &*source, &new).inspect_err(|_| {
@@ -188,7 +195,7 @@ pub(crate) fn open(
 ) -> io::Result<(PathBuf, Box<dyn DiskFile>)> {
     match disk.open(path, access) {
         Err(error) if is_missing(&error) => {
-            let packed = path.with_extension("jsonl.zst");
+            let packed = packed_path(path);
             let file = disk.open(&packed, Access::Read).map_err(|_| error)?;
             match access {
                 Access::Read => Ok((packed, Box::new(ArchivedFile::open(file)?))),

@@ -96,7 +96,7 @@ pub use projection::{Followed, Projection};
 pub use query::{InvalidQuery, Query, QueryItem};
 pub use store::{
     AppendCondition, AppendOptions, Cancel, Cursor, EventStore, Events, InvalidAppend,
-    MAX_COMMIT_EVENTS, MAX_EVENT_BYTES, ReadOptions, StoreError, check_append,
+    MAX_COMMIT_EVENTS, MAX_EVENT_BYTES, ReadOptions, StoreError, check_append, next_step,
 };
 pub use subscription::Subscription;
 pub use tag::{InvalidTag, Tag};

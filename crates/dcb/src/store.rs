@@ -1,5 +1,6 @@
 //! The contract of an event store.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -266,13 +267,25 @@ pub enum StoreError {
     NotAStore(String),
     /// The system refused. After a failed write or sync the outcome is unknown until the store is
     /// opened again.
-    #[error("{action}: {source}")]
+    #[error("{action}: {source}{}", next_step(source))]
     Io {
         /// What was being done, with the path.
         action: String,
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+/// What people can do about an error of the system, to be put behind its message; empty if that is
+/// not known. A full disk takes nothing away: what was stored before stays, and what was not stored
+/// whole is dropped.
+pub fn next_step(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "; free some space and do it again: nothing that was stored is lost"
+        }
+        _ => "",
+    }
 }
 
 /// Why a batch of events cannot be appended.

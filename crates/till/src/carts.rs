@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use uuid::Uuid;
 
-use crate::error::fault_of;
 use crate::folder::{file_of_till, overwrite};
 use crate::operations::{Access, Draft};
 use crate::queries::Query;
@@ -240,7 +239,7 @@ fn save<'a>([a, b]: &'a [PathBuf; 2], cart: &Cart) -> Result<(), (&'a Path, io::
 }
 
 fn failed(what: &str, path: &Path, error: &io::Error) -> TillError {
-    TillError::new(fault_of(error), format!("{what} ({}: {error})", path.display()))
+    TillError::of_system(format!("{what} ({}: {error})", path.display()), error)
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@ use pos::{NameKey, NextAction, Refusal, RefusalCode, UserId};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::error::fault_of;
 use crate::folder::{private, replace};
 use crate::{Fault, TillError};
 
@@ -300,11 +299,13 @@ fn named(path: &Path, error: io::Error) -> io::Error {
 }
 
 fn failed(error: &io::Error) -> TillError {
-    let fault = match error.kind() {
-        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => Fault::Damaged,
-        _ => fault_of(error),
-    };
-    TillError::new(fault, format!("the staff's PINs cannot be used ({error})"))
+    let message = format!("the staff's PINs cannot be used ({error})");
+    match error.kind() {
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
+            TillError::new(Fault::Damaged, message)
+        }
+        _ => TillError::of_system(message, error),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The one error that leaves the application: a code for programs, a sentence for people.
 
-use std::io::ErrorKind;
+use std::fmt::Display;
+use std::io::{self, ErrorKind};
 
 use dcb::StoreError;
 use pos::{Refusal, RefusalCode, RefusalDetails};
@@ -77,6 +78,12 @@ impl TillError {
         Self::new(Fault::NotFound, message)
     }
 
+    /// The system refused. The message says what was being done and what the system said; what can
+    /// be done about it is added.
+    pub(crate) fn of_system(message: impl Display, error: &io::Error) -> Self {
+        Self::new(fault_of(error), format!("{message}{}", dcb::next_step(error)))
+    }
+
     /// The rule that refused, if one did.
     pub fn refusal(&self) -> Option<RefusalCode> {
         match self.code {
@@ -123,7 +130,7 @@ impl From<TableError> for TillError {
 }
 
 /// What an error of the system comes to.
-pub(crate) fn fault_of(error: &std::io::Error) -> Fault {
+fn fault_of(error: &io::Error) -> Fault {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Fault::DiskFull,
         ErrorKind::ReadOnlyFilesystem => Fault::ReadOnly,
@@ -142,9 +149,10 @@ mod tests {
             serde_json::to_value(&refused).unwrap(),
             serde_json::json!({"code": "out_of_stock", "message": "Only 1 left.", "details": {"because": []}})
         );
-        let full = std::io::Error::from(ErrorKind::StorageFull);
+        let full = io::Error::from(ErrorKind::StorageFull);
         let fault: TillError =
             StoreError::Io { action: "cannot append".into(), source: full }.into();
         assert_eq!(serde_json::to_value(fault.code).unwrap(), "disk_full");
+        assert!(fault.message.contains("free some space and do it again"), "{}", fault.message);
     }
 }

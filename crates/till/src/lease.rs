@@ -10,7 +10,6 @@ use std::path::Path;
 use fs4::{FileExt, TryLockError};
 use pos::TillId;
 
-use crate::error::fault_of;
 use crate::folder::file_of_till;
 use crate::{Fault, TillError};
 
@@ -29,7 +28,7 @@ impl Lease {
         let path = file_of_till(data, "tills", till, "lock");
         let failed = |error: std::io::Error| {
             let message = format!("the till's lock {} cannot be had: {error}", path.display());
-            TillError::new(fault_of(&error), message)
+            TillError::of_system(message, &error)
         };
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(failed)?;

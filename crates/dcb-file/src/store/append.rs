@@ -223,7 +223,7 @@ impl FileStore {
             let segment = match &group.segment {
                 None => {
                     self.settle_flush(&end, &mut mark)?;
-                    group.segment.insert(self.segment_for(&end, len as u64)?)
+                    group.segment.insert(self.segment_for(&end, len as u64, &mark)?)
                 }
                 Some(segment) => {
                     let offset = segment.end + group.bytes.len() as u64;

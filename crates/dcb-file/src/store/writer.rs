@@ -98,7 +98,7 @@ impl FileStore {
             Some(mark) if !mark.writing => {
                 self.follow_to(&mark)?;
                 self.check_writable()?;
-                if !self.log().goes_on_behind_its_end()? {
+                if !self.log().goes_on_behind_its_end(mark.segment)? {
                     return Ok(mark);
                 }
             }
@@ -117,7 +117,12 @@ impl FileStore {
     }
 
     /// The segment for a commit of so many bytes: the last one, or a new one if it is full.
-    pub(super) fn segment_for(&self, end: &End, len: u64) -> Result<LastSegment, StoreError> {
+    pub(super) fn segment_for(
+        &self,
+        end: &End,
+        len: u64,
+        mark: &Watermark,
+    ) -> Result<LastSegment, StoreError> {
         let segment = match &end.segment {
             Some(last) if last.end > 0 && self.fits(last.end, len) => return Ok(last.clone()),
             // Made by a writer that died before it came to write.
@@ -126,6 +131,9 @@ impl FileStore {
                 if let Some(full) = full {
                     self.seal(full, end)?;
                 }
+                // Should this writer come no further, the next one has to see that the file is there:
+                // it would go on in the one before.
+                self.write_watermark(&Watermark { writing: true, ..*mark })?;
                 let segment = self.log().create_segment(&*self.options.disk, end.head + 1)?;
                 self.log_mut().begin_segment(&segment);
                 segment

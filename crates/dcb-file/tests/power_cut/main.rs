@@ -9,14 +9,15 @@ mod disk;
 mod tags;
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dcb::{
-    DecisionProjection, Event, EventRef, EventStore, Query, ReadOptions, StoreError,
-    build_decision_model,
+    AppendCondition, DecisionProjection, Event, EventRef, EventStore, Query, ReadOptions,
+    StoreError, build_decision_model,
 };
-use dcb_file::{FileStore, Options, verify};
+use dcb_file::{Disk, FileStore, Options, verify};
 
 use disk::{Fault, PowerDisk};
 
@@ -287,18 +288,62 @@ fn a_read_error_while_following_another_writer_doubles_no_event() {
 }
 
 #[test]
+fn a_segment_that_was_made_and_not_written_is_seen_by_all_other_writers() {
+    let unless_there = |number: u32| {
+        let query = Query::tags([format!("commit:{number}").parse().unwrap()]).unwrap();
+        Some(AppendCondition { fail_if_events_match: query, after: None })
+    };
+    let mut made = 0;
+    for (after, is_dead) in (1..30).flat_map(|after| [(after, false), (after, true)]) {
+        let disk = PowerDisk::default();
+        let mut others = vec![FileStore::create(DIR, options(&disk, true)).unwrap()];
+        others[0].append(&commit(3), None).unwrap();
+        others.extend((0..3).map(|_| FileStore::open(DIR, options(&disk, true)).unwrap()));
+        let store = others.pop().unwrap();
+        // Too large for the first segment, so that it needs a second one.
+        let large = [commit(5), commit(5)].concat();
+        disk.fail(Fault { at: disk.operations() + after, lasting: false, kind: ErrorKind::Other });
+        let is_kept = store.append(&large, None).is_ok();
+        let mut numbers = vec![3];
+        made += u32::from(disk.list(Path::new("/store/events")).unwrap().len() > 1);
+        let rival = if is_dead { None } else { Some(&store) };
+        // The first of them makes whole what was left, and does not write; the others know of it
+        // only what the watermark tells, and small commits would fit into the first segment.
+        let refused = others[0].append(&commit(3), unless_there(3).as_ref()).unwrap_err();
+        assert!(matches!(refused, StoreError::ConditionFailed { .. }), "{after}: {refused}");
+        for (store, number) in others[1..].iter().chain(rival).zip([6, 9, 12]) {
+            match store.append(&commit(number), None) {
+                Ok(_) => numbers.push(number),
+                Err(StoreError::ReadOnly { .. }) if rival.is_some() => {}
+                Err(error) => panic!("after {after} operations: {error}"),
+            }
+        }
+        let report = verify(DIR, Arc::new(disk.clone())).unwrap();
+        assert!(report.damage.is_empty() && report.torn.is_none(), "{after}: {report:?}");
+        let again = FileStore::open(DIR, options(&disk, true)).unwrap();
+        let (large, others): (Vec<u32>, Vec<u32>) = commits(&again).iter().partition(|n| **n == 5);
+        assert!(
+            others == numbers && (!is_kept || large.len() == 2),
+            "{after}: {large:?}, {others:?}"
+        );
+    }
+    assert!(made > 10, "it was made {made} times");
+}
+
+#[test]
 fn an_import_that_fills_the_disk_does_not_make_later_damage_look_torn() {
-    let disk = PowerDisk::default();
-    let large = |flush| Options { segment_bytes: 10_000, ..options(&disk, flush) };
-    let store = FileStore::create(DIR, large(false)).unwrap();
+    let large = |disk: &PowerDisk, flush| Options { segment_bytes: 10_000, ..options(disk, flush) };
     // It fails once the ledger says that unsynced events may follow.
-    let ledger_says_so = (1..60).any(|after| {
+    let filled = (1..60).find_map(|after| {
+        let disk = PowerDisk::default();
+        let store = FileStore::create(DIR, large(&disk, false)).unwrap();
         let at = disk.operations() + after;
         disk.fail(Fault { at, lasting: false, kind: ErrorKind::StorageFull });
-        store.append(&commit(1), None).is_err_and(|error| error.to_string().contains("making room"))
+        let full = store.append(&commit(1), None).err()?;
+        full.to_string().contains("making room").then_some((disk, store))
     });
-    assert!(ledger_says_so);
-    let flushing = FileStore::open(DIR, large(true)).unwrap();
+    let (disk, store) = filled.expect("the ledger says so");
+    let flushing = FileStore::open(DIR, large(&disk, true)).unwrap();
     for number in 1..=4 {
         flushing.append(&commit(number), None).unwrap();
     }
