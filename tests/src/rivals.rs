@@ -116,6 +116,8 @@ pub fn till(store: &Arc<dyn EventStore>, id: &str) -> Till {
 fn carry_out(till: &Till, command: &str, input: Value, request: Uuid) -> Value {
     let act = match command {
         "assign_barcode" => act::<pos::AssignBarcode>,
+        "bounce_account_payment" => act::<pos::BounceAccountPayment>,
+        "cancel_gift_card_top_up" => act::<pos::CancelGiftCardTopUp>,
         "checkout" => act::<pos::Checkout>,
         "close_shift" => act::<pos::CloseShift>,
         "drop_cash" => act::<pos::DropCash>,

@@ -143,6 +143,30 @@ fn gift_card(card: &str) -> Act {
     desk("issue_gift_card", json!({"card": card, "paid": {"tender": "cash", "amount": 200}}))
 }
 
+/// Money that was put on a gift card by mistake.
+fn cancelled(card: &str) -> Value {
+    let paid_back = json!({"tender": "cash", "amount": 100});
+    json!({"card": card, "paidBack": paid_back, "reason": "typed wrong"})
+}
+
+/// A customer who owed so much and paid it by card.
+fn paid_by_card(id: Uuid, amount: u64) -> Vec<Act> {
+    let mut cart = with(cart("Service"), "customer", json!(id));
+    cart["lines"][0]["quantity"] = json!(amount * 10);
+    let charged = json!({"tender": "account", "amount": amount});
+    let paid = json!({"tender": "card", "amount": amount});
+    vec![
+        customer(id),
+        desk("set_credit_limit", json!({"customer": id, "limit": amount})),
+        desk("checkout", paid_with(cart, charged)),
+        desk("pay_account", json!({"customer": id, "paid": paid})),
+    ]
+}
+
+fn bounced(customer: Uuid) -> Value {
+    json!({"customer": customer, "amount": 100, "reason": "no funds"})
+}
+
 fn barcode(number: u64) -> String {
     let digits = format!("{:012}", 100_000_000_000 + number);
     let weighted = digits.bytes().zip([1, 3].into_iter().cycle());
@@ -158,7 +182,7 @@ fn nothing(_: &Round) -> Vec<Act> {
     Vec::new()
 }
 
-const FOUGHT_OVER: [Scenario; 15] = [
+const FOUGHT_OVER: [Scenario; 17] = [
     Scenario {
         name: "the last piece",
         before: |round| {
@@ -233,6 +257,36 @@ const FOUGHT_OVER: [Scenario; 15] = [
         end: Won(2, "gift_card_too_low"),
     },
     Scenario {
+        name: "what was put on a gift card, to be spent or paid back",
+        before: |round| {
+            let card = round.name("G");
+            let paid = json!({"tender": "cash", "amount": 1000});
+            let mut ten = cart("Service");
+            ten["lines"][0]["quantity"] = json!(10_000);
+            let spent = json!({"tender": "gift_card", "amount": 1000, "card": card});
+            vec![
+                gift_card(&card),
+                desk("top_up_gift_card", json!({"card": card, "paid": paid})),
+                desk("checkout", paid_with(ten, spent)),
+            ]
+        },
+        act: |round, rival| {
+            let card = round.name("G");
+            let spend = json!({"tender": "gift_card", "amount": 100, "card": card});
+            match rival % 2 {
+                0 => own(rival, "checkout", paid_with(own_cart(rival), spend)),
+                _ => own(rival, "cancel_gift_card_top_up", cancelled(&card)),
+            }
+        },
+        end: Won(2, "gift_card_too_low"),
+    },
+    Scenario {
+        name: "what a customer paid, to bounce",
+        before: |round| paid_by_card(round.id(0), 200),
+        act: |round, rival| own(rival, "bounce_account_payment", bounced(round.id(0))),
+        end: Won(2, "not_paid"),
+    },
+    Scenario {
         name: "a customer's points",
         before: |round| {
             // A point for each 1.00, so two.
@@ -305,7 +359,7 @@ fn refund(sale: Uuid) -> Value {
     json!({"sale": sale, "lines": [{"line": 1, "quantity": 1000}], "reason": ""})
 }
 
-const NOT_FOUGHT_OVER: [Scenario; 14] = [
+const NOT_FOUGHT_OVER: [Scenario; 15] = [
     Scenario {
         name: "different products at different tills",
         before: nothing,
@@ -395,6 +449,32 @@ const NOT_FOUGHT_OVER: [Scenario; 14] = [
             match rival % 2 {
                 0 => own(rival, "checkout", paid_with(own_cart(rival), redeem)),
                 _ => own(rival, "top_up_gift_card", json!({"card": card, "paid": paid})),
+            }
+        },
+        end: Unhindered,
+    },
+    Scenario {
+        name: "payments that bounce and top-ups that are cancelled, of others",
+        before: |round| {
+            let before = (0..round.rivals).flat_map(|rival| match rival % 3 {
+                0 => vec![],
+                1 => paid_by_card(round.id(rival), 100),
+                _ => {
+                    let card = round.name(&format!("G{rival}-"));
+                    let paid = json!({"tender": "card", "amount": 100});
+                    let top_up = json!({"card": card, "paid": paid});
+                    vec![gift_card(&card), desk("top_up_gift_card", top_up)]
+                }
+            });
+            before.collect()
+        },
+        act: |round, rival| match rival % 3 {
+            0 => own(rival, "checkout", with(own_cart(rival), "customer", json!(COMMON))),
+            1 => own(rival, "bounce_account_payment", bounced(round.id(rival))),
+            _ => {
+                let card = round.name(&format!("G{rival}-"));
+                let paid = json!({"tender": "card", "amount": 100});
+                own(rival, "cancel_gift_card_top_up", with(cancelled(&card), "paidBack", paid))
             }
         },
         end: Unhindered,
