@@ -22,6 +22,8 @@ use crate::text;
 pub struct Act {
     /// The till at which it happens.
     pub till: String,
+    /// Who of the staff is there, by id; nobody but the owner if it is none.
+    pub user: Option<String>,
     /// The id of the request.
     pub request: Uuid,
     /// What the command is called.
@@ -66,8 +68,10 @@ impl Rival {
 
     /// Asks for an act. It begins at once; [`Rival::answer`] waits for its end.
     pub fn ask(&mut self, act: &Act) {
-        let Act { till, request, command, input } = act;
-        let line = json!({"till": till, "request": request, "command": command, "input": input});
+        let Act { till, user, request, command, input } = act;
+        let line = json!({
+            "till": till, "user": user, "request": request, "command": command, "input": input,
+        });
         let to = self.input.as_mut().expect("it is there until the rival is dropped");
         writeln!(to, "{line}").expect("the rival listens");
     }
@@ -91,16 +95,23 @@ impl Drop for Rival {
 
 /// Acts as it is asked until the input ends.
 pub fn serve(store: &Arc<dyn EventStore>, input: impl BufRead, mut out: impl Write) {
-    let mut tills: HashMap<String, Till> = HashMap::new();
+    let mut tills: HashMap<(String, Option<String>), Till> = HashMap::new();
     for line in input.lines() {
         let line = line.expect("a line of input");
         let mut asked: Value = serde_json::from_str(&line).expect("a line of JSON");
         let field = |name: &str| asked.get(name).and_then(Value::as_str).expect("a text");
         let id = field("till").to_owned();
+        let user = asked.get("user").and_then(Value::as_str).map(str::to_owned);
         let request = field("request").parse().expect("a request id");
         let command = field("command").to_owned();
         let input = asked.get_mut("input").map(Value::take).expect("a command");
-        let till = tills.entry(id).or_insert_with_key(|id| till(store, id));
+        let at_till = |(id, user): &(String, Option<String>)| match user {
+            Some(user) => till(store, id).entered_by(user, |_| unreachable!("it has no PIN")),
+            None => Ok(till(store, id)),
+        };
+        let till = tills
+            .entry((id, user))
+            .or_insert_with_key(|who| at_till(who).expect("they are of the staff"));
         let answer = carry_out(till, &command, input, request);
         writeln!(out, "{answer}").and_then(|()| out.flush()).expect("somebody listens");
     }
@@ -115,7 +126,13 @@ pub fn till(store: &Arc<dyn EventStore>, id: &str) -> Till {
 
 fn carry_out(till: &Till, command: &str, input: Value, request: Uuid) -> Value {
     let act = match command {
+        "add_product" => act::<pos::AddProduct>,
+        "add_staff" => return add_staff(till, &input, request),
         "assign_barcode" => act::<pos::AssignBarcode>,
+        "bounce_account_payment" => act::<pos::BounceAccountPayment>,
+        "cancel_gift_card_top_up" => act::<pos::CancelGiftCardTopUp>,
+        "change_price" => act::<pos::ChangePrice>,
+        "change_role" => act::<pos::ChangeRole>,
         "checkout" => act::<pos::Checkout>,
         "close_shift" => act::<pos::CloseShift>,
         "drop_cash" => act::<pos::DropCash>,
@@ -124,6 +141,7 @@ fn carry_out(till: &Till, command: &str, input: Value, request: Uuid) -> Value {
         "pay_account" => act::<pos::PayAccount>,
         "receive_stock" => act::<pos::ReceiveStock>,
         "refund_sale" => act::<pos::RefundSale>,
+        "set_age_rule" => act::<pos::SetAgeRule>,
         "top_up_gift_card" => act::<pos::TopUpGiftCard>,
         other => panic!("no rival knows {other}"),
     };
@@ -136,7 +154,17 @@ where
     C: Command<Answer: Serialize> + DeserializeOwned,
 {
     let command: C = serde_json::from_value(input).expect("a good command");
-    match till.execute(&command, request) {
+    told(till, &command, request)
+}
+
+/// Adds someone to the staff. All rivals have the same key, as all tills of a shop's folder do.
+fn add_staff(till: &Till, input: &Value, request: Uuid) -> Value {
+    let name = input.get("name").and_then(Value::as_str).expect("a name");
+    told(till, &pos::AddStaff::new(name, pos::Role::Cashier, &pos::NameKey::default()), request)
+}
+
+fn told<C: Command<Answer: Serialize>>(till: &Till, command: &C, request: Uuid) -> Value {
+    match till.execute(command, request) {
         Ok(done) => json!({"conflicts": done.trace.conflicts(), "answer": done.answer}),
         Err(error) => json!({"refused": error.code}),
     }

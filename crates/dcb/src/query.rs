@@ -1,5 +1,7 @@
 //! Queries: which events a reader or a condition is about.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{EventRef, Tag};
@@ -16,8 +18,13 @@ pub struct Query {
 
 /// One alternative of a [`Query`]: the event's type is one of `types` (or `types` is empty) **and**
 /// the event carries all of `tags`. At least one of the two is not empty.
+///
+/// A copy is cheap: a decision holds each of its items several times.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct QueryItem {
+pub struct QueryItem(Arc<Item>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Item {
     types: Vec<String>,
     tags: Vec<Tag>,
 }
@@ -52,23 +59,24 @@ impl QueryItem {
         if types.iter().any(|t| t.trim().is_empty()) {
             return Err(InvalidQuery::BlankType);
         }
-        Ok(Self { types, tags })
+        Ok(Self(Arc::new(Item { types, tags })))
     }
 
     /// The types of which an event must have one; empty means any type.
     pub fn types(&self) -> &[String] {
-        &self.types
+        &self.0.types
     }
 
     /// The tags of which an event must carry all; empty means any.
     pub fn tags(&self) -> &[Tag] {
-        &self.tags
+        &self.0.tags
     }
 
     /// Whether an event has one of the types and all of the tags.
     pub fn matches(&self, event: &EventRef<'_>) -> bool {
-        (self.types.is_empty() || self.types.iter().any(|t| t == event.event_type))
-            && self.tags.iter().all(|tag| event.tags.contains(tag))
+        let Item { types, tags } = &*self.0;
+        (types.is_empty() || types.iter().any(|t| t == event.event_type))
+            && tags.iter().all(|tag| event.tags.contains(tag))
     }
 }
 
@@ -94,7 +102,7 @@ impl Query {
     /// valid, and a blank type matches nothing.
     pub fn tagged<const N: usize>(types: [&str; N], tag: &Tag) -> Self {
         let types = types.into_iter().map(Into::into).collect();
-        QueryItem { types, tags: vec![tag.clone()] }.into()
+        QueryItem(Arc::new(Item { types, tags: vec![tag.clone()] })).into()
     }
 
     /// Events that match at least one of the items; without an item it is an error.
@@ -199,8 +207,11 @@ mod json {
         fn from(query: super::Query) -> Self {
             let all = query.items.is_none();
             let items = query.items.unwrap_or_default();
-            let items = items.into_iter().map(|i| Item { types: i.types, tags: i.tags }).collect();
-            Self { all, items }
+            let item = |item: &super::QueryItem| Item {
+                types: item.types().to_vec(),
+                tags: item.tags().to_vec(),
+            };
+            Self { all, items: items.iter().map(item).collect() }
         }
     }
 }

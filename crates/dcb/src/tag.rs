@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +13,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Tag {
-    /// `key:value`; kept as one text because that is how it is stored, compared and looked up.
-    text: Box<str>,
+    /// `key:value`; kept as one text because that is how it is stored, compared and looked up. It is
+    /// shared, because ids, events and the queries of every decision hold copies of one tag.
+    text: Arc<str>,
 }
 
 /// Why a text is not a [`Tag`].
@@ -86,7 +88,7 @@ impl TryFrom<String> for Tag {
 
 impl From<Tag> for String {
     fn from(tag: Tag) -> Self {
-        tag.text.into()
+        tag.text.as_ref().into()
     }
 }
 

@@ -32,6 +32,8 @@ pub trait Command: Serialize {
     const NAME: &'static str;
     /// What who does it must be allowed to. It has no default, so that no command forgets it.
     const PERMISSION: Permission;
+    /// Whether it records what the journal is just now, so that the store must be asked.
+    const RECORDS_JOURNAL: bool = false;
     /// What it must know.
     type Model: DecisionModel;
     /// What it tells: rebuilt from what was recorded, now or by an earlier sending.
@@ -166,8 +168,11 @@ pub fn execute<C: Command>(
             return Err(Stop::Repeated(first.clone()));
         }
         let authority = context.authority.confirmed(authority).map_err(Stop::Refused)?;
-        let journal = journal_of(store).or_else(|| context.journal.clone());
-        let context = &Context { authority, journal, ..context.clone() };
+        let mut context = Context { authority, ..context.clone() };
+        if C::RECORDS_JOURNAL {
+            context.journal = journal_of(store).or(context.journal);
+        }
+        let context = &context;
         context.permit(C::PERMISSION).map_err(Stop::Refused)?;
         if let Some(refusal) = &refused {
             return Err(Stop::Refused(refusal.clone()));
@@ -269,7 +274,13 @@ fn first_event_of(request_id: Uuid) -> DecisionProjection<Option<FirstEvent>> {
 fn fingerprint<C: Command>(command: &C) -> String {
     let payload = serde_json::to_string(command).expect("a command can be written as JSON");
     let hash = Sha256::digest(format!("{} {payload}", C::NAME));
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash)
+}
+
+/// Bytes in lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(digit).collect()
 }
 
 /// The events as a store takes them, with who did it in which request.

@@ -1,4 +1,4 @@
-//! Customer credit: sales on account, up to a limit, and paying what is owed.
+//! Customer credit: sales on account, up to a limit, paying what is owed, and payments that bounce.
 
 use dcb::{DecisionProjection, EventStore, Query, StoreError, build_decision_model};
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,13 @@ use ts_rs::TS;
 
 use crate::command::{Command, Context};
 use crate::event::{
-    AccountCharged, AccountCredited, AccountPaid, CreditLimitSet, CustomerAdded, Recorded,
-    ShopEvent,
+    AccountCharged, AccountCredited, AccountPaid, AccountPaymentBounced, CreditLimitSet,
+    CustomerAdded, Recorded, ShopEvent,
 };
 use crate::ids::CustomerId;
 use crate::input;
 use crate::money::{Currency, Money};
-use crate::payment::PaidIn;
+use crate::payment::{self, PaidIn, Tender};
 use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 use crate::shift::{OpenShiftState, shift_of};
@@ -37,11 +37,30 @@ pub struct PayAccount {
     pub paid: PaidIn,
 }
 
+/// Records that a customer's payment by card did not arrive after all: it is owed again, also beyond
+/// the limit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BounceAccountPayment {
+    /// The customer.
+    pub customer: CustomerId,
+    /// How much: at most what the customer paid by card and did not bounce before.
+    pub amount: Money,
+    /// What the bank or the terminal calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub reference: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
 /// A customer's account.
 #[derive(Clone, Debug, Default)]
 pub struct AccountState {
     limit: Money,
     owed: i64,
+    /// What was paid by card and did not bounce.
+    paid_by_card: i64,
     evidence: Evidence,
 }
 
@@ -69,11 +88,13 @@ impl Account {
     }
 }
 
-/// An account to charge: charges and limits conflict; what lowers the debt can only help.
+/// An account to charge: charges, limits and bounced payments conflict; what lowers the debt can only
+/// help.
 pub(crate) fn account_of(customer: &CustomerId) -> DecisionProjection<AccountState> {
-    let limits = Query::tagged([CreditLimitSet::TYPE, AccountCharged::TYPE], customer.tag());
+    let less = [CreditLimitSet::TYPE, AccountCharged::TYPE, AccountPaymentBounced::TYPE];
+    let less = Query::tagged(less, customer.tag());
     let payments = Query::tagged([AccountPaid::TYPE, AccountCredited::TYPE], customer.tag());
-    let query = limits.clone().or(payments);
+    let query = less.clone().or(payments);
     DecisionProjection::new(AccountState::default(), query, |state: &mut AccountState, event| {
         let change = match ShopEvent::decode(event) {
             Some(ShopEvent::CreditLimitSet(e)) => {
@@ -81,7 +102,16 @@ pub(crate) fn account_of(customer: &CustomerId) -> DecisionProjection<AccountSta
                 0
             }
             Some(ShopEvent::AccountCharged(e)) => e.amount.minor(),
-            Some(ShopEvent::AccountPaid(e)) => e.amount.minor().saturating_neg(),
+            Some(ShopEvent::AccountPaid(e)) => {
+                if e.tender == Tender::Card {
+                    state.paid_by_card = state.paid_by_card.saturating_add(e.amount.minor());
+                }
+                e.amount.minor().saturating_neg()
+            }
+            Some(ShopEvent::AccountPaymentBounced(e)) => {
+                state.paid_by_card = state.paid_by_card.saturating_sub(e.amount.minor());
+                e.amount.minor()
+            }
             Some(ShopEvent::AccountCredited(e)) => e.amount.minor().saturating_neg(),
             _ => return,
         };
@@ -89,13 +119,19 @@ pub(crate) fn account_of(customer: &CustomerId) -> DecisionProjection<AccountSta
         state.evidence.push(event.position);
     })
     .named("account", 1, customer)
-    .conflicts_with(limits)
+    .conflicts_with(less)
 }
 
 /// An account to pay off: what lowers the debt conflicts, so that nobody pays too much.
 fn debt_of(customer: &CustomerId) -> DecisionProjection<AccountState> {
     let payments = [AccountPaid::TYPE, AccountCredited::TYPE];
     account_of(customer).conflicts_with(Query::tagged(payments, customer.tag()))
+}
+
+/// An account to take a payment back from: only what bounced meanwhile conflicts.
+fn paid_by(customer: &CustomerId) -> DecisionProjection<AccountState> {
+    account_of(customer)
+        .conflicts_with(Query::tagged([AccountPaymentBounced::TYPE], customer.tag()))
 }
 
 impl AccountState {
@@ -190,6 +226,37 @@ impl Command for PayAccount {
     }
 }
 
+impl Command for BounceAccountPayment {
+    const NAME: &'static str = "bounce_account_payment";
+    const PERMISSION: Permission = Permission::ReversePayment;
+    type Model = DecisionProjection<AccountState>;
+    type Answer = ();
+
+    fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
+        payment::amount_makes_sense(self.amount)?;
+        input::optional("reference", self.reference.as_deref(), input::MAX_TEXT_CHARS)?;
+        input::name("reason", &self.reason)?;
+        Ok(paid_by(&self.customer))
+    }
+
+    fn decide(
+        &self,
+        state: &AccountState,
+        context: &Context<'_>,
+    ) -> Result<Vec<ShopEvent>, Refusal> {
+        let Self { customer, amount, reference, reason } = self.clone();
+        let currency = context.settings()?.currency;
+        payment::was_paid(state.paid_by_card, amount, currency, &state.evidence)?;
+        payment::sum_is_exact(state.owed, amount)?;
+        Ok(vec![AccountPaymentBounced { customer, amount, reference, reason }.into()])
+    }
+
+    fn answer(recorded: &[Recorded]) -> Option<()> {
+        let [Recorded { event, .. }] = recorded else { return None };
+        matches!(event, ShopEvent::AccountPaymentBounced(_)).then_some(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use dcb::testing::given;
@@ -223,6 +290,20 @@ mod tests {
     fn pay(who: &str, minor: i64) -> PayAccount {
         let paid = PaidIn { tender: Tender::Cash, amount: Money::new(minor), reference: None };
         PayAccount { customer: customer(who), paid }
+    }
+
+    fn pay_by_card(who: &str, minor: i64) -> PayAccount {
+        let paid = PaidIn { tender: Tender::Card, ..pay(who, minor).paid };
+        PayAccount { paid, ..pay(who, minor) }
+    }
+
+    fn bounce(who: &str, minor: i64) -> BounceAccountPayment {
+        BounceAccountPayment {
+            customer: customer(who),
+            amount: Money::new(minor),
+            reference: Some("0042".into()),
+            reason: "no funds".into(),
+        }
     }
 
     fn set(who: &str, minor: i64) -> SetCreditLimit {
@@ -280,10 +361,72 @@ mod tests {
     }
 
     #[test]
-    fn charges_and_a_lowered_limit_conflict_and_paying_cash_does_not() {
+    fn a_payment_that_bounced_is_owed_again_but_no_more_than_was_paid_by_card() {
+        let store = shop();
+        at("T1", 1).act(&store, &on_account("7", "A", 2, 240)).unwrap();
+        at("T1", 2).act(&store, &pay("7", 100)).unwrap();
+        at("T1", 3).act(&store, &pay_by_card("7", 140)).unwrap();
+        let none = refusal(at("T1", 4).act(&store, &bounce("8", 1)).unwrap_err());
+        assert_eq!((none.code, none.details.left), (RefusalCode::NotPaid, Some(0)));
+        let refused = refusal(at("T1", 5).act(&store, &bounce("7", 141)).unwrap_err());
+        assert_eq!((refused.code, refused.details.left), (RefusalCode::NotPaid, Some(140)));
+        assert_eq!(refused.details.because.positions().len(), 4);
+        store.append(&[limited("7", 0)], None).unwrap();
+        at("T1", 7).act(&store, &bounce("7", 140)).unwrap();
+        assert_eq!(owed(&store, "7"), 140);
+        at("T1", 8).act(&store, &bounce("7", 1)).unwrap_err();
+        at("T1", 9).act(&store, &pay("7", 140)).unwrap();
+        // The drawer knows nothing of what bounced.
+        let close = CloseShift::counted(shift_at("T1"), Money::new(5_240));
+        assert_eq!(at("T1", 10).act(&store, &close).unwrap().answer.variance, Money::ZERO);
+    }
+
+    #[test]
+    fn a_payment_that_bounced_is_recorded_with_its_reason() {
+        let private = Person { name: "Ann".into() };
+        let paid = AccountPaid {
+            customer: customer("7"),
+            shift: shift_at("T1"),
+            tender: Tender::Card,
+            amount: Money::new(100),
+            reference: None,
+        };
+        let BounceAccountPayment { customer, amount, reference, reason } = bounce("7", 100);
+        let bounced =
+            AccountPaymentBounced { customer: customer.clone(), amount, reference, reason };
+        given(open_shop_and([happened(CustomerAdded { customer, private }), happened(paid)]))
+            .when(act(bounce("7", 100)))
+            .then_recorded(of_request([bounced.into()]));
+        for odd in [
+            BounceAccountPayment { amount: Money::ZERO, ..bounce("7", 1) },
+            BounceAccountPayment { reason: String::new(), ..bounce("7", 1) },
+            BounceAccountPayment { reference: Some("x".repeat(201)), ..bounce("7", 1) },
+        ] {
+            let code = refusal(given(open_shop()).when(act(odd)).then_refused()).code;
+            assert!(matches!(code, RefusalCode::PaymentOutOfBounds | RefusalCode::InvalidInput));
+        }
+    }
+
+    #[test]
+    fn a_payment_bounces_once() {
+        let store = shop();
+        at("T1", 1).act(&store, &on_account("7", "A", 1, 120)).unwrap();
+        at("T1", 2).act(&store, &pay_by_card("7", 120)).unwrap();
+        let rival = || drop(at("T2", 3).act(&store, &bounce("7", 100)).unwrap());
+        let mine = Interrupted::new(bounce("7", 100), rival);
+        let refused = refusal(at("T1", 4).act(&store, &mine).unwrap_err());
+        assert_eq!((refused.code, refused.details.left), (RefusalCode::NotPaid, Some(20)));
+        let rival = || drop(at("T2", 5).act(&store, &pay("7", 10)).unwrap());
+        let mine = Interrupted::new(bounce("7", 20), rival);
+        assert_eq!(at("T1", 6).act(&store, &mine).unwrap().trace.conflicts(), 0);
+    }
+
+    #[test]
+    fn charges_bounced_payments_and_a_lowered_limit_conflict_and_paying_does_not() {
         let conflicts = |rival: &dyn Fn(&MemoryStore)| {
             let store = shop();
-            at("T1", 9).act(&store, &on_account("7", "B", 1, 99)).unwrap();
+            at("T1", 7).act(&store, &on_account("7", "B", 2, 198)).unwrap();
+            at("T1", 8).act(&store, &pay_by_card("7", 99)).unwrap();
             let mine = Interrupted::new(on_account("7", "A", 1, 120), || rival(&store));
             let done = at("T1", 1).act(&store, &mine);
             done.map(|done| done.trace.conflicts()).map_err(|rejected| refusal(rejected).code)
@@ -298,6 +441,8 @@ mod tests {
         let lower =
             |store: &MemoryStore| store.append(&[limited("7", 200)], None).map(drop).unwrap();
         assert_eq!(conflicts(&lower), Err(RefusalCode::CreditExceeded));
+        let bounce = |store: &MemoryStore| drop(at("T2", 2).act(store, &bounce("7", 99)).unwrap());
+        assert_eq!(conflicts(&bounce), Err(RefusalCode::CreditExceeded));
         let pay = |store: &MemoryStore| drop(at("T2", 2).act(store, &pay("7", 50)).unwrap());
         assert_eq!(conflicts(&pay), Ok(0));
         let cash = |store: &MemoryStore| {

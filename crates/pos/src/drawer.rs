@@ -6,8 +6,8 @@ use ts_rs::TS;
 
 use crate::command::{Command, Context};
 use crate::event::{
-    AccountPaid, CashMove, CashMoved, GiftCardIssued, GiftCardToppedUp, PaymentRefunded,
-    PaymentTaken, Recorded, RefundCompleted, SaleCompleted, ShopEvent,
+    AccountPaid, CashMove, CashMoved, GiftCardIssued, GiftCardTopUpCancelled, GiftCardToppedUp,
+    PaymentRefunded, PaymentTaken, Recorded, RefundCompleted, SaleCompleted, ShopEvent,
 };
 use crate::ids::ShiftId;
 use crate::input;
@@ -45,7 +45,8 @@ pub struct ShiftTotals {
     pub refunded: Money,
     /// The tax on sales, less that on refunds.
     pub tax: Money,
-    /// What was taken for gift cards and for what customers owed, which is no sale.
+    /// What was taken for gift cards and for what customers owed, which is no sale, less what was
+    /// put on gift cards by mistake and paid back.
     pub received: Money,
     /// What rounding cash to coins brought in, or cost if negative.
     pub rounding: Money,
@@ -64,13 +65,14 @@ pub struct ShiftTotals {
 
 impl ShiftTotals {
     /// The types of the events that a shift's totals are made of; each is tagged with the shift.
-    pub const TYPES: [&'static str; 8] = [
+    pub const TYPES: [&'static str; 9] = [
         SaleCompleted::TYPE,
         RefundCompleted::TYPE,
         PaymentTaken::TYPE,
         PaymentRefunded::TYPE,
         GiftCardIssued::TYPE,
         GiftCardToppedUp::TYPE,
+        GiftCardTopUpCancelled::TYPE,
         AccountPaid::TYPE,
         CashMoved::TYPE,
     ];
@@ -94,9 +96,10 @@ impl ShiftTotals {
             Some(ShopEvent::GiftCardIssued(e)) => self.receive(e.tender, e.amount),
             Some(ShopEvent::GiftCardToppedUp(e)) => self.receive(e.tender, e.amount),
             Some(ShopEvent::AccountPaid(e)) => self.receive(e.tender, e.amount),
-            Some(ShopEvent::PaymentRefunded(e)) => {
-                add(&mut self.of(e.tender).refunded, e.amount);
-                self.add_cash(e.tender, negated(e.amount));
+            Some(ShopEvent::PaymentRefunded(e)) => self.pay_back(e.tender, e.amount),
+            Some(ShopEvent::GiftCardTopUpCancelled(e)) => {
+                add(&mut self.received, negated(e.amount));
+                self.pay_back(e.tender, e.amount);
             }
             Some(ShopEvent::CashMoved(e)) => {
                 let (sum, moved) = match e.how {
@@ -130,6 +133,11 @@ impl ShiftTotals {
         self.take(tender, amount);
     }
 
+    fn pay_back(&mut self, tender: Tender, amount: Money) {
+        add(&mut self.of(tender).refunded, amount);
+        self.add_cash(tender, negated(amount));
+    }
+
     fn add_cash(&mut self, tender: Tender, amount: Money) {
         if tender == Tender::Cash {
             add(&mut self.cash, amount);
@@ -148,7 +156,7 @@ fn negated(amount: Money) -> Money {
 
 /// The cash in a drawer beside the float: what lowers it conflicts, a sale does not.
 fn cash_in_drawer(shift: &ShiftId) -> DecisionProjection<Money> {
-    let lowers = [PaymentRefunded::TYPE, CashMoved::TYPE];
+    let lowers = [PaymentRefunded::TYPE, GiftCardTopUpCancelled::TYPE, CashMoved::TYPE];
     let query = Query::tagged(ShiftTotals::TYPES, shift.tag());
     DecisionProjection::new(Money::ZERO, query, |cash, event| {
         let mut moved = ShiftTotals::default();

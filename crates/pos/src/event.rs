@@ -38,8 +38,9 @@ pub use stock::{
     StockReturned, StockTaken,
 };
 pub use value::{
-    AccountCharged, AccountCredited, AccountPaid, CreditLimitSet, GiftCardBlocked,
-    GiftCardCredited, GiftCardIssued, GiftCardRedeemed, GiftCardToppedUp,
+    AccountCharged, AccountCredited, AccountPaid, AccountPaymentBounced, CreditLimitSet,
+    GiftCardBlocked, GiftCardCredited, GiftCardIssued, GiftCardRedeemed, GiftCardTopUpCancelled,
+    GiftCardToppedUp,
 };
 
 /// What an event is about: the tags by which decisions find it.
@@ -216,12 +217,16 @@ shop_events! {
     AccountCharged,
     /// A customer paid what was owed.
     AccountPaid,
+    /// What a customer paid did not arrive, so it is owed again.
+    AccountPaymentBounced,
     /// A refund lowered what a customer owes.
     AccountCredited,
     /// A gift card was sold.
     GiftCardIssued,
     /// More money was put on a gift card.
     GiftCardToppedUp,
+    /// Money that was put on a gift card was paid back.
+    GiftCardTopUpCancelled,
     /// A sale was paid with a gift card.
     GiftCardRedeemed,
     /// A refund put money back on a gift card.

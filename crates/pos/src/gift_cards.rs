@@ -1,18 +1,20 @@
 //! Gift cards: money paid before it is spent, by whoever holds the card.
 
+use std::collections::BTreeMap;
+
 use dcb::{DecisionProjection, EventStore, Query, StoreError, build_decision_model};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::command::{Command, Context};
 use crate::event::{
-    GiftCardBlocked, GiftCardCredited, GiftCardIssued, GiftCardRedeemed, GiftCardToppedUp,
-    Recorded, ShopEvent,
+    GiftCardBlocked, GiftCardCredited, GiftCardIssued, GiftCardRedeemed, GiftCardTopUpCancelled,
+    GiftCardToppedUp, Recorded, ShopEvent,
 };
 use crate::ids::GiftCardId;
 use crate::input;
 use crate::money::{Currency, Money};
-use crate::payment::{self, PaidIn};
+use crate::payment::{self, PaidIn, Tender};
 use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 use crate::shift::{OpenShiftState, shift_of};
@@ -37,6 +39,18 @@ pub struct TopUpGiftCard {
     pub paid: PaidIn,
 }
 
+/// Pays back what was put on a gift card by mistake, from the till's open shift.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CancelGiftCardTopUp {
+    /// The card.
+    pub card: GiftCardId,
+    /// What is paid back: at most what is on the card, and what was put on it this way.
+    pub paid_back: PaidIn,
+    /// Why.
+    pub reason: String,
+}
+
 /// Blocks a gift card, because it was lost or stolen. What is on it stays there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -53,6 +67,8 @@ pub struct GiftCardState {
     is_issued: bool,
     is_blocked: bool,
     balance: i64,
+    /// What was put on it later and not paid back, by how it was paid.
+    topped_up: BTreeMap<Tender, i64>,
     evidence: Evidence,
 }
 
@@ -81,10 +97,11 @@ impl GiftCard {
     }
 }
 
-const LESS: [&str; 2] = [GiftCardRedeemed::TYPE, GiftCardBlocked::TYPE];
+const LESS: [&str; 3] =
+    [GiftCardRedeemed::TYPE, GiftCardTopUpCancelled::TYPE, GiftCardBlocked::TYPE];
 const MORE: [&str; 3] = [GiftCardIssued::TYPE, GiftCardToppedUp::TYPE, GiftCardCredited::TYPE];
 
-/// A gift card to pay with or to block: what makes it worth less conflicts.
+/// A gift card to pay with, or to take money from: what makes it worth less conflicts.
 pub(crate) fn gift_card_of(card: &GiftCardId) -> DecisionProjection<GiftCardState> {
     let less = Query::tagged(LESS, card.tag());
     let query = less.clone().or(Query::tagged(MORE, card.tag()));
@@ -94,7 +111,10 @@ pub(crate) fn gift_card_of(card: &GiftCardId) -> DecisionProjection<GiftCardStat
                 state.is_issued = true;
                 e.amount.minor()
             }
-            Some(ShopEvent::GiftCardToppedUp(e)) => e.amount.minor(),
+            Some(ShopEvent::GiftCardToppedUp(e)) => state.top_up(e.tender, e.amount.minor()),
+            Some(ShopEvent::GiftCardTopUpCancelled(e)) => {
+                state.top_up(e.tender, e.amount.minor().saturating_neg())
+            }
             Some(ShopEvent::GiftCardCredited(e)) => e.amount.minor(),
             Some(ShopEvent::GiftCardRedeemed(e)) => e.amount.minor().saturating_neg(),
             Some(ShopEvent::GiftCardBlocked(_)) => {
@@ -116,6 +136,13 @@ fn new_gift_card(card: &GiftCardId) -> DecisionProjection<GiftCardState> {
 }
 
 impl GiftCardState {
+    /// Takes in what was put on the card or, if negative, paid back, and returns it.
+    fn top_up(&mut self, tender: Tender, amount: i64) -> i64 {
+        let sum = self.topped_up.entry(tender).or_default();
+        *sum = sum.saturating_add(amount);
+        amount
+    }
+
     /// Refuses a card that was never issued or is blocked.
     fn usable(&self, card: &GiftCardId) -> Result<(), Refusal> {
         let (code, message) = match (self.is_issued, self.is_blocked) {
@@ -219,6 +246,38 @@ impl Command for TopUpGiftCard {
     }
 }
 
+impl Command for CancelGiftCardTopUp {
+    const NAME: &'static str = "cancel_gift_card_top_up";
+    const PERMISSION: Permission = Permission::ReversePayment;
+    type Model = CardModel;
+    type Answer = ();
+
+    fn model(&self, context: &Context<'_>) -> Result<CardModel, Refusal> {
+        self.paid_back.check(context)?;
+        input::name("reason", &self.reason)?;
+        Ok((shift_of(&context.till), gift_card_of(&self.card)))
+    }
+
+    fn decide(
+        &self,
+        (shift, state): &CardState,
+        context: &Context<'_>,
+    ) -> Result<Vec<ShopEvent>, Refusal> {
+        let shift = shift.open()?.clone();
+        let Self { card, paid_back: PaidIn { tender, amount, reference }, reason } = self.clone();
+        let currency = context.settings()?.currency;
+        state.allow(&card, amount, currency)?;
+        let topped_up = state.topped_up.get(&tender).copied().unwrap_or_default();
+        payment::was_paid(topped_up, amount, currency, &state.evidence)?;
+        Ok(vec![GiftCardTopUpCancelled { card, amount, shift, tender, reference, reason }.into()])
+    }
+
+    fn answer(recorded: &[Recorded]) -> Option<()> {
+        let [Recorded { event, .. }] = recorded else { return None };
+        matches!(event, ShopEvent::GiftCardTopUpCancelled(_)).then_some(())
+    }
+}
+
 impl Command for BlockGiftCard {
     const NAME: &'static str = "block_gift_card";
     const PERMISSION: Permission = Permission::BlockValue;
@@ -311,7 +370,6 @@ mod tests {
         let expected = of_request([issued("G1", 2500).into()]);
         given(open_shop()).when(act(issue("g1", 2500))).then_recorded(expected);
         let store = shop();
-        let top_up = |card, minor| TopUpGiftCard { card: id(card), paid: cash(minor) };
         at("T1", 1).act(&store, &top_up("G1", 300)).unwrap();
         assert_eq!(balance(&store, "G1"), 500);
         at("T1", 2).act(&store, &block("G1")).unwrap();
@@ -324,6 +382,70 @@ mod tests {
         assert_eq!(code(blocked), RefusalCode::GiftCardBlocked);
         let unknown = at("T1", 5).act(&store, &block("G9")).unwrap_err();
         assert_eq!(code(unknown), RefusalCode::GiftCardUnknown);
+    }
+
+    fn top_up(card: &str, minor: i64) -> TopUpGiftCard {
+        TopUpGiftCard { card: id(card), paid: cash(minor) }
+    }
+
+    fn cancel(card: &str, minor: i64) -> CancelGiftCardTopUp {
+        CancelGiftCardTopUp { card: id(card), paid_back: cash(minor), reason: "typed 50".into() }
+    }
+
+    #[test]
+    fn what_was_put_on_a_gift_card_is_paid_back_as_it_was_paid() {
+        let topped_up = GiftCardToppedUp {
+            card: id("G1"),
+            amount: Money::new(300),
+            shift: shift_at("T1"),
+            tender: Tender::Cash,
+            reference: None,
+        };
+        let cancelled = GiftCardTopUpCancelled {
+            card: id("G1"),
+            amount: Money::new(250),
+            shift: shift_at("T1"),
+            tender: Tender::Cash,
+            reference: None,
+            reason: "typed 50".into(),
+        };
+        given(open_shop_and([happened(issued("G1", 200)), happened(topped_up)]))
+            .when(act(cancel("G1", 250)))
+            .then_recorded(of_request([cancelled.into()]));
+
+        let store = shop();
+        at("T1", 1).act(&store, &top_up("G1", 300)).unwrap();
+        at("T1", 2).act(&store, &cancel("G1", 250)).unwrap();
+        assert_eq!(balance(&store, "G1"), 250);
+        let refused = refusal(at("T1", 3).act(&store, &cancel("G1", 51)).unwrap_err());
+        assert_eq!((refused.code, refused.details.left), (RefusalCode::NotPaid, Some(50)));
+        assert_eq!(refused.message, "Only 0.50 was paid like this. Take no more back.");
+        let by_card = PaidIn { tender: Tender::Card, ..cash(1) };
+        let by_card = CancelGiftCardTopUp { paid_back: by_card, ..cancel("G1", 1) };
+        let refused = refusal(at("T1", 4).act(&store, &by_card).unwrap_err());
+        assert_eq!((refused.code, refused.details.left), (RefusalCode::NotPaid, Some(0)));
+        // The drawer has the 7.00 of the two cards and what was not paid back.
+        let close = CloseShift::counted(shift_at("T1"), Money::new(5_750));
+        assert_eq!(at("T1", 5).act(&store, &close).unwrap().answer.variance, Money::ZERO);
+        let refused = refusal(at("T1", 6).act(&store, &cancel("G1", 1)).unwrap_err());
+        assert_eq!(refused.code, RefusalCode::ShiftClosed);
+    }
+
+    #[test]
+    fn what_was_spent_of_a_gift_card_or_is_blocked_is_not_paid_back() {
+        let store = shop();
+        at("T1", 1).act(&store, &top_up("G1", 300)).unwrap();
+        for (request, amount) in [(2, 120), (3, 120), (4, 120)] {
+            at("T1", request).act(&store, &buy("A", &[("G1", amount)])).unwrap();
+        }
+        let refused = refusal(at("T1", 5).act(&store, &cancel("G1", 141)).unwrap_err());
+        assert_eq!((refused.code, refused.details.left), (RefusalCode::GiftCardTooLow, Some(140)));
+        at("T1", 6).act(&store, &block("G1")).unwrap();
+        let refused = refusal(at("T1", 7).act(&store, &cancel("G1", 100)).unwrap_err());
+        assert_eq!(refused.code, RefusalCode::GiftCardBlocked);
+        let without_reason = CancelGiftCardTopUp { reason: " ".into(), ..cancel("G2", 1) };
+        let refused = refusal(at("T1", 8).act(&store, &without_reason).unwrap_err());
+        assert_eq!(refused.code, RefusalCode::InvalidInput);
     }
 
     #[test]
@@ -379,6 +501,8 @@ mod tests {
     fn the_same_card_conflicts_and_others_and_top_ups_do_not() {
         let conflicts = |rival: &dyn Fn(&MemoryStore)| {
             let store = shop();
+            at("T2", 8).act(&store, &buy("B", &[("G1", 99)])).unwrap();
+            at("T2", 9).act(&store, &top_up("G1", 99)).unwrap();
             let mine = Interrupted::new(buy("A", &[("G1", 120)]), || rival(&store));
             let done = at("T1", 1).act(&store, &mine);
             done.map(|done| done.trace.conflicts()).map_err(|rejected| refusal(rejected).code)
@@ -390,11 +514,10 @@ mod tests {
         };
         assert_eq!(conflicts(&spend("G1")), Err(RefusalCode::GiftCardTooLow));
         assert_eq!(conflicts(&spend("G2")), Ok(0));
-        let top_up = |store: &MemoryStore| {
-            let top_up = TopUpGiftCard { card: id("G1"), paid: cash(100) };
-            at("T2", 2).act(store, &top_up).unwrap();
-        };
+        let top_up = |store: &MemoryStore| drop(at("T2", 2).act(store, &top_up("G1", 1)).unwrap());
         assert_eq!(conflicts(&top_up), Ok(0));
+        let cancel = |store: &MemoryStore| drop(at("T2", 2).act(store, &cancel("G1", 99)).unwrap());
+        assert_eq!(conflicts(&cancel), Err(RefusalCode::GiftCardTooLow));
         let block = |store: &MemoryStore| drop(at("T2", 2).act(store, &block("G1")).unwrap());
         assert_eq!(conflicts(&block), Err(RefusalCode::GiftCardBlocked));
     }

@@ -144,11 +144,11 @@ pub use catalogue::{
 pub use checkout::{Checkout, CheckoutLine};
 pub use command::{Command, Context, Done, Rejected, execute, record_refusal};
 pub use coupons::{IssueCoupons, VoidCoupon};
-pub use credit::{Account, PayAccount, SetCreditLimit};
+pub use credit::{Account, BounceAccountPayment, PayAccount, SetCreditLimit};
 pub use discounts::{Discount, GivenDiscount};
 pub use drawer::{CashWay, DropCash, MoveCash, ShiftTotals, TenderTotal};
 pub use event::{Recorded, ShopEvent};
-pub use gift_cards::{BlockGiftCard, GiftCard, IssueGiftCard, TopUpGiftCard};
+pub use gift_cards::{BlockGiftCard, CancelGiftCardTopUp, GiftCard, IssueGiftCard, TopUpGiftCard};
 pub use ids::{
     CouponId, CustomerId, GiftCardId, InvalidId, MAX_ID_CHARS, MAX_TILL_CHARS, ProductId,
     PromotionId, ReceiptId, RefundId, SaleId, SeriesId, ShiftId, TillId, UserId, request_tag,

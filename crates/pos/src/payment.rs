@@ -13,8 +13,8 @@ use crate::event::{AccountCharged, GiftCardRedeemed, PaymentTaken, ShopEvent};
 use crate::gift_cards::{GiftCardState, gift_card_of};
 use crate::ids::{CustomerId, GiftCardId, SaleId, ShiftId};
 use crate::input;
-use crate::money::{Money, SmallestCoin};
-use crate::refusal::{NextAction, Refusal, RefusalCode};
+use crate::money::{Currency, Money, SmallestCoin};
+use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 use crate::settings::ShopSettings;
 
 /// The most payments a sale may have.
@@ -109,6 +109,25 @@ pub(crate) fn sum_is_exact(balance: i64, amount: Money) -> Result<(), Refusal> {
     Money::new(balance).checked_add(amount).map(|_| ()).ok_or_else(input::overflow)
 }
 
+/// Refuses to take back more than was paid like this and not taken back yet.
+pub(crate) fn was_paid(
+    paid: i64,
+    amount: Money,
+    currency: Currency,
+    evidence: &Evidence,
+) -> Result<(), Refusal> {
+    if amount.minor() <= paid {
+        return Ok(());
+    }
+    let left = Money::new(paid.max(0));
+    let most = currency.format(left);
+    let message = format!("Only {most} was paid like this. Take no more back.");
+    Err(Refusal::new(RefusalCode::NotPaid, message)
+        .money_left(left)
+        .action(NextAction::CorrectInput)
+        .because(evidence))
+}
+
 /// How the payments cover a total.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Settled {
@@ -171,7 +190,7 @@ pub(crate) fn check(payments: &[Payment], customer: Option<&CustomerId>) -> Resu
     Ok(())
 }
 
-fn amount_makes_sense(amount: Money) -> Result<(), Refusal> {
+pub(crate) fn amount_makes_sense(amount: Money) -> Result<(), Refusal> {
     if amount <= Money::ZERO || amount > Money::MAX {
         let message = "A payment is more than 0, and not absurdly much. Correct it.";
         return Err(

@@ -103,6 +103,8 @@ permissions! {
     SetCreditLimit(Manager, "change what a customer may owe");
     /// Block a gift card, or void a coupon.
     BlockValue(Supervisor, "block a gift card or void a coupon");
+    /// Take back a payment that did not arrive, or money put on a gift card by mistake.
+    ReversePayment(Supervisor, "take back a payment");
     /// Add customers.
     AddCustomers(Cashier, "add a customer");
     /// Receive deliveries.

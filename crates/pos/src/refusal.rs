@@ -98,6 +98,8 @@ pub enum RefusalCode {
     CreditExceeded,
     /// The customer owes less than is to be paid.
     NotOwed,
+    /// Less was paid like this than is to be taken back.
+    NotPaid,
     /// There is no such sale.
     SaleUnknown,
     /// More is to be refunded of a line than was sold and not refunded yet.
@@ -165,6 +167,7 @@ impl RefusalCode {
             | Self::GiftCardUnknown
             | Self::GiftCardTaken
             | Self::NotOwed
+            | Self::NotPaid
             | Self::SaleUnknown
             | Self::PinLocked => true,
             Self::OutOfStock

@@ -204,6 +204,7 @@ fn last_z_of(till: &TillId) -> DecisionProjection<u64> {
 impl Command for CloseShift {
     const NAME: &'static str = "close_shift";
     const PERMISSION: Permission = Permission::RunShifts;
+    const RECORDS_JOURNAL: bool = true;
     type Model =
         (DecisionProjection<OpenShiftState>, DecisionProjection<Tally>, DecisionProjection<u64>);
     type Answer = ShiftResult;

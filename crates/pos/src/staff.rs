@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use ts_rs::TS;
 
-use crate::command::{Command, Context};
+use crate::command::{Command, Context, hex};
 use crate::event::{
     Person, Recorded, RoleChanged, ShopEvent, StaffAdded, StaffRemoved, StaffRoleSet, of_types,
 };
@@ -33,8 +33,7 @@ impl NameKey {
         let words: Vec<String> = name.split_whitespace().map(str::to_lowercase).collect();
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length makes a key");
         mac.update(words.join(" ").as_bytes());
-        let bytes = mac.finalize().into_bytes();
-        NameHash(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        NameHash(hex(&mac.finalize().into_bytes()))
     }
 }
 

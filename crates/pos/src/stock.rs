@@ -143,7 +143,8 @@ impl Command for ReceiveStock {
     }
 }
 
-/// Corrects what is on hand. Of a product that holds no stock it is only recorded.
+/// Corrects what is on hand: something was found, or broke, or went back to its supplier. Of a
+/// product that holds no stock it is only recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdjustStock {

@@ -250,6 +250,7 @@ impl<C: Serialize, F> Serialize for Interrupted<C, F> {
 impl<C: Command, F: FnOnce()> Command for Interrupted<C, F> {
     const NAME: &'static str = C::NAME;
     const PERMISSION: Permission = C::PERMISSION;
+    const RECORDS_JOURNAL: bool = C::RECORDS_JOURNAL;
     type Model = C::Model;
     type Answer = C::Answer;
 

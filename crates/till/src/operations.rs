@@ -78,8 +78,10 @@ pub const OPERATIONS: &[Operation] = &[
     ),
     command_of::<pos::Refund, pos::Refund, PrintedRefund>("Take goods back without a receipt"),
     command::<pos::PayAccount>("Take money for what a customer owes"),
+    command::<pos::BounceAccountPayment>("Take back a payment that did not arrive"),
     command::<pos::IssueGiftCard>("Sell a gift card"),
     command::<pos::TopUpGiftCard>("Put more money on a gift card"),
+    command::<pos::CancelGiftCardTopUp>("Pay back what was put on a gift card by mistake"),
     command::<pos::BlockGiftCard>("Block a gift card"),
 ];
 

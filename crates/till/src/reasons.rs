@@ -189,11 +189,18 @@ fn words(event: &ShopEvent, till: &Till) -> Result<String, TillError> {
         ShopEvent::AccountPaid(e) => {
             format!("{} of the debt paid {}", money(e.amount), with(e.tender))
         }
+        ShopEvent::AccountPaymentBounced(e) => {
+            with_reason(format!("A payment of {} bounced", money(e.amount)), &e.reason)
+        }
         ShopEvent::AccountCredited(e) => {
             format!("{} of the debt lifted by a refund", money(e.amount))
         }
         ShopEvent::GiftCardIssued(e) => format!("Gift card sold with {}", money(e.amount)),
         ShopEvent::GiftCardToppedUp(e) => format!("{} put on the gift card", money(e.amount)),
+        ShopEvent::GiftCardTopUpCancelled(e) => with_reason(
+            format!("{} of the gift card paid back {}", money(e.amount), with(e.tender)),
+            &e.reason,
+        ),
         ShopEvent::GiftCardRedeemed(e) => {
             on_receipt(format!("{} paid with the gift card", money(e.amount)), &e.sale)?
         }

@@ -550,9 +550,19 @@ mod tests {
             ("void_coupon", Some(Supervisor), json!({"coupon": "none", "reason": ""})),
             ("set_credit_limit", Some(Manager), json!({"customer": "nobody", "limit": 0})),
             ("pay_account", Some(Cashier), json!({"customer": "nobody", "paid": paid})),
+            (
+                "bounce_account_payment",
+                Some(Supervisor),
+                json!({"customer": "nobody", "amount": 1, "reason": "x"}),
+            ),
             ("account", Some(Cashier), json!({"customer": "nobody"})),
             ("issue_gift_card", Some(Cashier), json!({"card": "G", "paid": paid})),
             ("top_up_gift_card", Some(Cashier), json!({"card": "G", "paid": paid})),
+            (
+                "cancel_gift_card_top_up",
+                Some(Supervisor),
+                json!({"card": "G", "paidBack": paid, "reason": "x"}),
+            ),
             ("block_gift_card", Some(Supervisor), json!({"card": "G", "reason": ""})),
             ("gift_card", Some(Cashier), json!({"card": "G"})),
         ]

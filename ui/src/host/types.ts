@@ -106,10 +106,14 @@ export interface Operations {
 	refund: { input: { requestId: string; approval?: Approval } & Refund; output: PrintedRefund };
 	/** Take money for what a customer owes. */
 	pay_account: { input: { requestId: string; approval?: Approval } & PayAccount; output: null };
+	/** Take back a payment that did not arrive. */
+	bounce_account_payment: { input: { requestId: string; approval?: Approval } & BounceAccountPayment; output: null };
 	/** Sell a gift card. */
 	issue_gift_card: { input: { requestId: string; approval?: Approval } & IssueGiftCard; output: null };
 	/** Put more money on a gift card. */
 	top_up_gift_card: { input: { requestId: string; approval?: Approval } & TopUpGiftCard; output: null };
+	/** Pay back what was put on a gift card by mistake. */
+	cancel_gift_card_top_up: { input: { requestId: string; approval?: Approval } & CancelGiftCardTopUp; output: null };
 	/** Block a gift card. */
 	block_gift_card: { input: { requestId: string; approval?: Approval } & BlockGiftCard; output: null };
 }
@@ -166,7 +170,10 @@ export type AddStaff = {
 	role: Role,
 };
 
-/** Corrects what is on hand. Of a product that holds no stock it is only recorded. */
+/**
+ * Corrects what is on hand: something was found, or broke, or went back to its supplier. Of a
+ * product that holds no stock it is only recorded.
+ */
 export type AdjustStock = {
 	/** The product. */
 	product: ProductId,
@@ -209,8 +216,33 @@ export type BlockGiftCard = {
 	reason: string,
 };
 
+/**
+ * Records that a customer's payment by card did not arrive after all: it is owed again, also beyond
+ * the limit.
+ */
+export type BounceAccountPayment = {
+	/** The customer. */
+	customer: CustomerId,
+	/** How much: at most what the customer paid by card and did not bounce before. */
+	amount: Money,
+	/** What the bank or the terminal calls it. */
+	reference?: string,
+	/** Why. */
+	reason: string,
+};
+
 /** A day of trade, written `2010-12-01`. It may end hours after midnight. */
 export type BusinessDay = string;
+
+/** Pays back what was put on a gift card by mistake, from the till's open shift. */
+export type CancelGiftCardTopUp = {
+	/** The card. */
+	card: GiftCardId,
+	/** What is paid back: at most what is on the card, and what was put on it this way. */
+	paidBack: PaidIn,
+	/** Why. */
+	reason: string,
+};
 
 /** A cart that is being filled. */
 export type Cart = {
@@ -675,7 +707,7 @@ export type Payment = {
 };
 
 /** Something that not everyone may do. */
-export type Permission = "sell" | "run_shifts" | "drop_cash" | "move_cash" | "accept_variance" | "override_stock" | "override_price" | "refund_without_receipt" | "set_credit_limit" | "block_value" | "add_customers" | "receive_stock" | "correct_stock" | "manage_products" | "manage_staff" | "manage_shop" | "see_reports";
+export type Permission = "sell" | "run_shifts" | "drop_cash" | "move_cash" | "accept_variance" | "override_stock" | "override_price" | "refund_without_receipt" | "set_credit_limit" | "block_value" | "reverse_payment" | "add_customers" | "receive_stock" | "correct_stock" | "manage_products" | "manage_staff" | "manage_shop" | "see_reports";
 
 /** Someone at a till: what they are called and may do. */
 export type Person = {
@@ -1023,7 +1055,7 @@ export type RefundableLine = {
 };
 
 /** Which rule refused. */
-export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "kit_changed" | "age_check_needed" | "price_changed" | "nothing_to_reduce" | "promotion_unknown" | "promotion_changed" | "promotion_not_running" | "promotion_used_up" | "coupon_unknown" | "coupon_spent" | "coupon_expired" | "coupon_taken" | "customer_needed" | "customer_unknown" | "not_enough_points" | "gift_card_unknown" | "gift_card_blocked" | "gift_card_too_low" | "gift_card_taken" | "credit_exceeded" | "not_owed" | "sale_unknown" | "refund_exceeds_sale" | "not_permitted" | "discount_over_limit" | "not_enough_cash" | "count_outdated" | "staff_unknown" | "name_taken" | "role_just_changed" | "signed_out" | "pin_wrong" | "pin_locked";
+export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "kit_changed" | "age_check_needed" | "price_changed" | "nothing_to_reduce" | "promotion_unknown" | "promotion_changed" | "promotion_not_running" | "promotion_used_up" | "coupon_unknown" | "coupon_spent" | "coupon_expired" | "coupon_taken" | "customer_needed" | "customer_unknown" | "not_enough_points" | "gift_card_unknown" | "gift_card_blocked" | "gift_card_too_low" | "gift_card_taken" | "credit_exceeded" | "not_owed" | "not_paid" | "sale_unknown" | "refund_exceeds_sale" | "not_permitted" | "discount_over_limit" | "not_enough_cash" | "count_outdated" | "staff_unknown" | "name_taken" | "role_just_changed" | "signed_out" | "pin_wrong" | "pin_locked";
 
 /** What a `Refusal` is about. */
 export type RefusalDetails = {
@@ -1293,7 +1325,10 @@ export type ShiftTotals = {
 	refunded: Money,
 	/** The tax on sales, less that on refunds. */
 	tax: Money,
-	/** What was taken for gift cards and for what customers owed, which is no sale. */
+	/**
+	 * What was taken for gift cards and for what customers owed, which is no sale, less what was
+	 * put on gift cards by mistake and paid back.
+	 */
 	received: Money,
 	/** What rounding cash to coins brought in, or cost if negative. */
 	rounding: Money,

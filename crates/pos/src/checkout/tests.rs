@@ -320,7 +320,7 @@ fn what_can_turn_yes_into_no_conflicts() {
             drop(at("T2", 2).act(store, &count).unwrap());
         },
         |store| {
-            let (product, reason) = (sku("A"), String::new());
+            let (product, reason) = (sku("A"), "back to its supplier".to_owned());
             let adjust = AdjustStock { product, quantity: units(-1), reason };
             at("T2", 2).act(store, &adjust).unwrap();
         },

@@ -31,7 +31,7 @@ pub struct StockAdjustedUp {
     pub reason: String,
 }
 
-/// There is less of a product than was thought.
+/// There is less of a product than was thought: it broke, was stolen, or went back to its supplier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StockAdjustedDown {

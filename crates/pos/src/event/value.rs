@@ -46,6 +46,22 @@ pub struct AccountPaid {
     pub reference: Option<String>,
 }
 
+/// A customer's payment by card did not arrive after all, so it is owed again. Of the shift that
+/// took it nothing changes: its drawer never had it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountPaymentBounced {
+    /// The customer.
+    pub customer: CustomerId,
+    /// How much.
+    pub amount: Money,
+    /// What the bank or the terminal calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
 /// A refund lowered what a customer owes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -94,6 +110,25 @@ pub struct GiftCardToppedUp {
     pub reference: Option<String>,
 }
 
+/// Money that was put on a gift card was paid back, the way it was paid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GiftCardTopUpCancelled {
+    /// The gift card.
+    pub card: GiftCardId,
+    /// How much.
+    pub amount: Money,
+    /// The shift in which it was paid back.
+    pub shift: ShiftId,
+    /// How it was paid back.
+    pub tender: Tender,
+    /// What the terminal calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
 /// A sale was paid with a gift card.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -134,9 +169,11 @@ about! {
     CreditLimitSet { customer }
     AccountCharged { customer, sale }
     AccountPaid { customer, shift }
+    AccountPaymentBounced { customer }
     AccountCredited { customer, sale, refund }
     GiftCardIssued { card, shift }
     GiftCardToppedUp { card, shift }
+    GiftCardTopUpCancelled { card, shift }
     GiftCardRedeemed { card, sale }
     GiftCardCredited { card, sale, refund }
     GiftCardBlocked { card }

@@ -25,9 +25,11 @@ const SPEND_PER_POINT: i64 = 10;
 enum Act {
     Receive(usize, i64),
     TopUp(usize, i64),
+    CancelTopUp(usize, i64),
     Block(usize),
     SetLimit(usize, i64),
-    PayAccount(usize, i64),
+    PayAccount(usize, i64, Tender),
+    Bounce(usize, i64),
     Sell(Basket),
     Refund { sale: usize, line: usize, quantity: i64 },
 }
@@ -68,11 +70,14 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         2 => (0..2_usize, 1..20_i64).prop_map(|(p, n)| Act::Receive(p, n)),
         2 => (0..2_usize, 1..3_000_i64).prop_map(|(c, n)| Act::TopUp(c, n)),
+        1 => (0..2_usize, 1..3_000_i64).prop_map(|(c, n)| Act::CancelTopUp(c, n)),
         1 => (0..2_usize, 0..20_u8).prop_filter_map("seldom", |(c, n)| {
             (n == 0).then_some(Act::Block(c))
         }),
         1 => (0..2_usize, 0..3_000_i64).prop_map(|(c, n)| Act::SetLimit(c, n)),
-        1 => (0..2_usize, 1..1_000_i64).prop_map(|(c, n)| Act::PayAccount(c, n)),
+        1 => (0..2_usize, 1..1_000_i64, prop_oneof![Just(Tender::Cash), Just(Tender::Card)])
+            .prop_map(|(c, n, tender)| Act::PayAccount(c, n, tender)),
+        1 => (0..2_usize, 1..500_i64).prop_map(|(c, n)| Act::Bounce(c, n)),
         8 => basket.prop_map(Act::Sell),
         4 => (0..8_usize, 0..3_usize, 1..4_i64)
             .prop_map(|(sale, line, quantity)| Act::Refund { sale, line, quantity }),
@@ -85,9 +90,11 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 struct Pencil {
     shelf: [i64; 2],
     cards: [i64; 2],
+    topped_up: [i64; 2],
     blocked: [bool; 2],
     limits: [i64; 2],
     owed: [i64; 2],
+    paid_by_card: [i64; 2],
     points: [i64; 2],
     had_of_a: [i64; 2],
     coupons_spent: BTreeSet<usize>,
@@ -251,7 +258,25 @@ fn do_both(shop: &mut Shop, customers: &[CustomerId; 2], pencil: &mut Pencil, ac
             }
             topped.unwrap();
             pencil.cards[*n] += amount;
+            pencil.topped_up[*n] += amount;
             pencil.drawer += amount;
+        }
+        Act::CancelTopUp(n, amount) => {
+            let (card, paid_back, reason) = (card(*n), paid_in(*amount), "typed wrong".into());
+            let cancelled = shop.act("T1", &CancelGiftCardTopUp { card, paid_back, reason });
+            let refused = [
+                (pencil.blocked[*n], RefusalCode::GiftCardBlocked),
+                (*amount > pencil.cards[*n], RefusalCode::GiftCardTooLow),
+                (*amount > pencil.topped_up[*n], RefusalCode::NotPaid),
+            ];
+            if let Some((_, code)) = refused.into_iter().find(|(is_broken, _)| *is_broken) {
+                assert_eq!(cancelled, Err(code));
+                return;
+            }
+            cancelled.unwrap();
+            pencil.cards[*n] -= amount;
+            pencil.topped_up[*n] -= amount;
+            pencil.drawer -= amount;
         }
         Act::Block(n) => {
             let blocked = shop.act("T1", &BlockGiftCard { card: card(*n), reason: String::new() });
@@ -263,16 +288,36 @@ fn do_both(shop: &mut Shop, customers: &[CustomerId; 2], pencil: &mut Pencil, ac
             shop.act("T1", &SetCreditLimit { customer, limit }).unwrap();
             pencil.limits[*n] = limit.minor();
         }
-        Act::PayAccount(n, amount) => {
+        Act::PayAccount(n, amount, tender) => {
             let customer = customers[*n].clone();
-            let paid = shop.act("T1", &PayAccount { customer, paid: paid_in(*amount) });
+            let paid = PaidIn { tender: *tender, ..paid_in(*amount) };
+            let paid = shop.act("T1", &PayAccount { customer, paid });
             if *amount > pencil.owed[*n] {
                 assert_eq!(paid, Err(RefusalCode::NotOwed));
                 return;
             }
             paid.unwrap();
             pencil.owed[*n] -= amount;
-            pencil.drawer += amount;
+            match tender {
+                Tender::Card => pencil.paid_by_card[*n] += amount,
+                _ => pencil.drawer += amount,
+            }
+        }
+        Act::Bounce(n, amount) => {
+            let bounce = BounceAccountPayment {
+                customer: customers[*n].clone(),
+                amount: Money::new(*amount),
+                reference: None,
+                reason: "no funds".into(),
+            };
+            let bounced = shop.act("T1", &bounce);
+            if *amount > pencil.paid_by_card[*n] {
+                assert_eq!(bounced, Err(RefusalCode::NotPaid));
+                return;
+            }
+            bounced.unwrap();
+            pencil.owed[*n] += amount;
+            pencil.paid_by_card[*n] -= amount;
         }
         Act::Sell(basket) => sell(shop, customers, pencil, basket),
         Act::Refund { sale, line, quantity } => refund(shop, pencil, *sale, *line, *quantity),
