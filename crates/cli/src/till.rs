@@ -100,8 +100,13 @@ pub(crate) fn run(arguments: TillArguments) -> Outcome {
         TillCommand::Replay { file, flush, tax_rate } => {
             let options = ReplayOptions { tax_rate: BasisPoints::new(*tax_rate) };
             let file = open_file(file)?;
-            let till = replay_till(Arc::new(arguments.at.store(Some(*flush))?), SystemClock);
-            replay_invoices(&till, file, options)
+            let store = Arc::new(arguments.at.store(Some(*flush))?);
+            let till = replay_till(Arc::clone(&store) as _, SystemClock);
+            let outcome = replay_invoices(&till, file, options);
+            if outcome.is_ok() {
+                eprintln!("opossum: the store wrote {}", store.counters());
+            }
+            outcome
         }
         TillCommand::Report(report) => report::run(&arguments.at.till(None)?, report),
         TillCommand::Call { name, json, .. } => {

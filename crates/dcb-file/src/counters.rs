@@ -1,5 +1,6 @@
 //! What a store has done in this process, in numbers.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -36,6 +37,21 @@ pub struct Counters {
     pub lock_waits: u64,
     /// How long it was waited for together, in microseconds.
     pub lock_wait_us: u64,
+}
+
+/// In one sentence without a full stop, for people.
+impl fmt::Display for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { commits, events, conflicts, groups, largest_group, syncs, .. } = self;
+        let [sync_ms, longest_ms, wait_ms] =
+            [self.sync_us, self.longest_sync_us, self.lock_wait_us].map(|us| us.div_ceil(1000));
+        write!(
+            f,
+            "{commits} commits of {events} events in {groups} groups of up to {largest_group}; \
+             {syncs} syncs took {sync_ms} ms, the longest {longest_ms} ms; {conflicts} conflicts; \
+             the lock was waited for {wait_ms} ms"
+        )
+    }
 }
 
 /// The same while it is counted.

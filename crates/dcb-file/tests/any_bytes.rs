@@ -18,13 +18,15 @@ fn corpus(of: &str) -> Vec<Vec<u8>> {
     files.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect()
 }
 
-/// What is in the corpus, and the same changed, cut off and run together.
+/// What is in the corpus, and the same changed, cut off and run together; `OPOSSUM_MUTATIONS` says how
+/// many times as often as usual.
 fn try_all(target: fn(&[u8]), name: &str, mutations: u32) {
+    let times = std::env::var("OPOSSUM_MUTATIONS").map_or(1, |times| times.parse().unwrap());
     let corpus = corpus(name);
     assert!(corpus.len() > 1, "there is nothing to begin with");
     corpus.iter().for_each(|bytes| target(bytes));
     let mut random = Rng::with_seed(7);
-    for _ in 0..mutations {
+    for _ in 0..mutations * times {
         let mut bytes = random.choice(&corpus).unwrap().clone();
         for _ in 0..random.usize(1..5) {
             let at = random.usize(..=bytes.len());
