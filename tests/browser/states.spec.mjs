@@ -44,6 +44,79 @@ test.describe('a refusal', () => {
     await expect(till.line(CLOCK).getByRole('alert')).toContainText('Sold out');
     await expect(till.receipt).toBeHidden();
   });
+
+  test('that passes by itself is tried again with what the customer gave', async ({
+    till,
+    shop,
+  }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await refuseOnce(till.page, { action: 'try_again', line: 1, product: MUG.id });
+    await till.press('F9');
+    await till.type('20');
+    await till.press('Enter');
+    await till.line(MUG).getByRole('button', { name: 'Try again' }).click();
+    await expect(till.receipt.getByRole('status')).toContainText('£18.94');
+    await till.scan(MUG);
+    await refuseOnce(till.page, { action: 'try_again', line: 1, product: MUG.id });
+    await till.press('F10');
+    await till.line(MUG).getByRole('button', { name: 'Try again' }).click();
+    await expect(till.receipt.getByRole('status')).toContainText('Paid by card');
+    const { payments } = await shop.call('receipt', { receipt: 'T1-2' });
+    expect(payments).toEqual([{ tender: 'card', amount: 106 }]);
+  });
+
+  test('asks for more when what was given is not enough any more', async ({ till }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await refuseOnce(till.page, { action: 'try_again', line: 1, product: MUG.id });
+    await till.press('F9');
+    await till.type('2');
+    await till.press('Enter');
+    await till.scan(BIRD);
+    await till.line(MUG).getByRole('button', { name: 'Try again' }).click();
+    await expect(till.page.getByRole('heading', { name: 'Cash' })).toBeVisible();
+    await till.type('3');
+    await till.press('Enter');
+    await expect(till.receipt.getByRole('status')).toContainText('£0.25');
+  });
+});
+
+test.describe('a product that is not for everyone', () => {
+  test('asks for the age when it is scanned, and that is noted on the receipt', async ({
+    till,
+    shop,
+  }) => {
+    await shop.act('set_age_rule', { product: MUG.id, minimumAge: 18 });
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toContainText('Only for 18 and over');
+    await till.button('Checked: 18 or over').click();
+    await expect(till.line(MUG)).not.toContainText('Only for');
+    await expect(till.receipt).toBeHidden();
+    await till.page.reload();
+    await expect(till.line(MUG)).toBeVisible();
+    await till.press('F12');
+    await expect(till.receipt).toContainText('T1-1');
+    expect((await shop.call('receipt', { receipt: 'T1-1' })).ageChecked).toBe(18);
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toContainText('Only for 18 and over');
+  });
+
+  test('is refused until somebody made sure, and then sold for what was given', async ({
+    till,
+    shop,
+  }) => {
+    await shop.act('set_age_rule', { product: MUG.id, minimumAge: 18 });
+    await till.scan(BIRD);
+    await till.scan(MUG);
+    await till.press('F9');
+    await till.type('20');
+    await till.press('Enter');
+    await expect(till.line(MUG).getByRole('alert')).toContainText('only for 18 years and over');
+    await till.button('Checked: 18 or over').click();
+    await expect(till.receipt.getByRole('status')).toContainText('£17.25');
+    expect((await shop.call('receipt', { receipt: 'T1-1' })).ageChecked).toBe(18);
+  });
 });
 
 test.describe('a code that nothing has', () => {
@@ -360,6 +433,14 @@ test.describe('long things', () => {
     await expect(till.page.getByText('left of').first().or(till.receipt)).toBeVisible();
   });
 });
+
+/** Answers the next checkout as the till does when a rule was changed in that very moment. */
+function refuseOnce(page, details) {
+  const refusal = { code: 'limit_changed', message: 'A limit was set just now. Try again.' };
+  const json = { ...refusal, details: { because: [], ...details } };
+  const answer = (route) => route.fulfill({ status: 422, json });
+  return page.route('**/api/call/checkout', answer, { times: 1 });
+}
 
 /** Waits until the till's cart is safe on disk, with these quantities. */
 async function isKept(shop, quantities) {

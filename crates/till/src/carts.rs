@@ -38,6 +38,10 @@ pub struct Cart {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub customer: Option<CustomerId>,
+    /// The age in years that the customer has at least, if somebody made sure of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub age_checked: Option<u8>,
 }
 
 /// A line of a [`Cart`].
@@ -276,7 +280,7 @@ mod tests {
             scanned_price: Money::new(106),
             name: "Vintage Billboard Drink Me Mug".into(),
         };
-        Cart { id: Uuid::from_u128(id), lines: vec![line], customer: None }
+        Cart { id: Uuid::from_u128(id), lines: vec![line], customer: None, age_checked: None }
     }
 
     fn sell(till: &Till, cart: &Cart) {

@@ -252,6 +252,8 @@ export type Cart = {
 	lines: Array<CartLine>,
 	/** Whose it is, if known. */
 	customer?: CustomerId,
+	/** The age in years that the customer has at least, if somebody made sure of it. */
+	ageChecked?: number,
 };
 
 /** A line of a `Cart`. */

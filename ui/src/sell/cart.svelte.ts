@@ -54,6 +54,8 @@ export class Cart {
   rows = $state.raw<Row[]>([]);
   /** The row that keys and buttons act on. */
   selectedId = $state<string>();
+  /** The age in years that somebody made sure the customer has. */
+  ageChecked = $state<number>();
   #customer: string | undefined;
   readonly #mode: () => TaxMode;
   readonly #onChange: (cart: StoredCart) => void;
@@ -145,6 +147,20 @@ export class Cart {
     this.#changed();
   }
 
+  /** Notes that somebody made sure of the customer's age. */
+  confirmAge(age: number): void {
+    this.ageChecked = Math.max(age, this.ageChecked ?? 0);
+    for (const line of this.lines)
+      if (line.refusal?.details.action === 'check_age') line.refusal = undefined;
+    this.#changed();
+  }
+
+  /** The age that a line asks for, if nobody made sure of it yet. */
+  ageNeeded(line: Line): number | undefined {
+    const needed = line.known?.minimumAge ?? 0;
+    return needed > (this.ageChecked ?? 0) ? needed : undefined;
+  }
+
   /** Takes a row out; the one after it, or else the one before, is selected. */
   remove(row: Row): void {
     const at = this.rows.indexOf(row);
@@ -173,9 +189,10 @@ export class Cart {
     for (const line of this.lines) if (line.product === product.id) line.known = product;
   }
 
-  /** Marks the line that a checkout was refused for; tells whether there is one. */
+  /** Marks the line that a checkout was refused for, and no other; tells whether there is one. */
   refuse(refusal: Refusal): boolean {
     const { line, product } = refusal.details;
+    for (const other of this.lines) other.refusal = undefined;
     const refused =
       line === undefined
         ? this.lines.findLast((candidate) => candidate.product === product)
@@ -209,8 +226,13 @@ export class Cart {
       scannedPrice,
       name,
     }));
-    const { id } = this;
-    return this.#customer === undefined ? { id, lines } : { id, lines, customer: this.#customer };
+    const { id, ageChecked } = this;
+    return {
+      id,
+      lines,
+      ...(this.#customer === undefined ? {} : { customer: this.#customer }),
+      ...(ageChecked === undefined ? {} : { ageChecked }),
+    };
   }
 
   /** The line that can take another unit of a product. */
@@ -222,6 +244,7 @@ export class Cart {
   #fill(stored: StoredCart): void {
     this.id = stored.id;
     this.#customer = stored.customer;
+    this.ageChecked = stored.ageChecked;
     this.rows = stored.lines.map((line) => new Line(line));
     this.selectedId = undefined;
   }

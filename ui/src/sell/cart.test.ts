@@ -141,8 +141,24 @@ describe('a refusal', () => {
     expect(second.refusal).toBeUndefined();
   });
 
-  test('that names no line is none of theirs', () => {
-    cart.add(product('A', 100));
+  test('that names no line is none of theirs, and the one before is over', () => {
+    const line = cart.add(product('A', 100));
+    cart.refuse(refusal({ line: 1 }));
     expect(cart.refuse(refusal({}))).toBe(false);
+    expect(line.refusal).toBeUndefined();
+  });
+});
+
+describe('an age check', () => {
+  test('is for the whole cart, kept with it, and over with it', () => {
+    const wine = cart.add({ ...product('WINE', 900), minimumAge: 16 });
+    const gin = cart.add({ ...product('GIN', 2000), minimumAge: 18 });
+    expect([cart.ageNeeded(wine), cart.ageNeeded(gin)]).toEqual([16, 18]);
+    cart.confirmAge(18);
+    cart.confirmAge(16);
+    expect([cart.ageNeeded(wine), cart.ageNeeded(gin)]).toEqual([undefined, undefined]);
+    expect(saved.at(-1)?.ageChecked).toBe(18);
+    cart.begin();
+    expect(cart.stored.ageChecked).toBeUndefined();
   });
 });

@@ -38,11 +38,11 @@ export type Phase =
 /** A key of the numpad. */
 export type NumpadKey = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '.' | 'back';
 
-/** Why the last checkout was refused, where that is about no line. */
-export interface Trouble {
-  refusal: Refusal;
-  /** What was to be paid, to be sent again. */
-  payments: Payment[];
+/** How a customer pays. */
+export interface Tendered {
+  tender: Payment['tender'];
+  /** What they give, in minor units; the exact amount if it is `undefined`. */
+  given?: number;
 }
 
 /** A sale, from the first scan to the receipt, and on to the next. */
@@ -53,13 +53,14 @@ export class Sale {
   entry = $state('');
   /** The receipt of the sale before this one. */
   last = $state.raw<PrintedReceipt>();
-  trouble = $state.raw<Trouble>();
+  /** Why what was tried last was refused, where that is about no line. */
+  trouble = $state.raw<Refusal>();
+  /** How the checkout that was refused last was to be paid. */
+  refused = $state.raw<Tendered>();
   /** The refusal that someone may approve away, while they are asked. */
   approving = $state.raw<Refusal>();
   /** What was just done, for those who don't see it. */
   said = $state('');
-  /** What was to be paid when a checkout was refused last. */
-  #refusedPayments: Payment[] = [];
   /** The code for which a product is being searched. */
   #sought: Stray | undefined;
   /** Lets a question go on that waits for the backend. */
@@ -223,13 +224,13 @@ export class Sale {
   async openShift(): Promise<void> {
     const float = this.#session.money.parse(this.entry);
     if (this.#session.shift || float === undefined) return;
-    this.trouble = undefined;
+    this.trouble = this.refused = undefined;
     try {
       await this.#session.openShift(float);
       this.entry = '';
       this.said = 'The shift is open.';
     } catch (failure) {
-      if (failure instanceof Refusal) this.trouble = { refusal: failure, payments: [] };
+      if (failure instanceof Refusal) this.trouble = failure;
       await this.#session.refresh().catch(() => undefined);
     }
   }
@@ -252,34 +253,43 @@ export class Sale {
 
   /** Takes exactly what the cart comes to. */
   payExact(tender: Payment['tender']): void {
-    this.inOrder(() => {
-      if (this.total !== undefined) this.#pay([{ tender, amount: this.total }]);
-    });
+    this.inOrder(() => this.#pay({ tender }));
   }
 
   /** Takes the cash that was typed. */
   payGiven(): void {
     this.inOrder(() => {
-      const { given, total } = this;
-      if (given === undefined || total === undefined || given < total) return;
-      this.#pay([{ tender: 'cash', amount: given }]);
+      const { given, entry } = this;
+      if (given !== undefined)
+        this.#pay(entry === '' ? { tender: 'cash' } : { tender: 'cash', given });
     });
   }
 
-  /** Tries the last checkout again, with what was given then. */
+  /** Tries the checkout that was refused last again, paid as it was to be paid then. */
   tryAgain(): void {
-    if (this.trouble) this.#pay(this.trouble.payments);
+    const { refused } = this;
+    if (refused) this.inOrder(() => this.#pay(refused));
+  }
+
+  /** Somebody made sure that the customer has this age, in years; a checkout refused for it goes on. */
+  confirmAge(age: number): void {
+    this.inOrder(() => {
+      const isAwaited = this.cart.selected instanceof Line && this.cart.selected.refusal;
+      this.cart.confirmAge(age);
+      if (isAwaited) this.tryAgain();
+    });
   }
 
   /** Sends what was refused last again, with the approval of who may; fails if it is none. */
   async approve(approval: Approval): Promise<void> {
-    const payments = this.#refusedPayments;
+    const { refused } = this;
+    if (!refused) return;
     try {
-      this.#finish(await this.#attempt(payments, approval));
+      this.#finish(await this.#attempt(refused, approval));
     } catch (failure) {
       const isOfPin = failure instanceof Refusal && PIN_REFUSALS.has(failure.code);
       if (isOfPin || failure instanceof Unreachable) throw failure;
-      this.#refused(failure, payments);
+      this.#refuse(failure, refused);
     }
   }
 
@@ -315,30 +325,33 @@ export class Sale {
     }
   }
 
-  #pay(payments: Payment[]): void {
-    const open = this.phase.is === 'selling' || this.phase.is === 'paying';
-    if (!this.canPay || !open) return;
-    // What costs nothing is paid with nothing.
-    const sending = this.#send(payments.filter(({ amount }) => amount > 0));
+  #pay(tendered: Tendered): void {
+    const { total, phase } = this;
+    const open = phase.is === 'selling' || phase.is === 'paying';
+    if (!this.canPay || total === undefined || !open) return;
+    // What was given may have been enough before more was put in: then more is asked for.
+    if ((tendered.given ?? total) < total) return this.beginPaying();
+    const sending = this.#send(tendered);
     this.#checkout = sending.finally(() => (this.#checkout = undefined));
   }
 
   /** Sends the checkout until it is answered. The same cart sent twice is sold once. */
-  async #send(payments: Payment[]): Promise<void> {
-    this.trouble = undefined;
+  async #send(tendered: Tendered): Promise<void> {
+    this.trouble = this.refused = undefined;
     try {
       const waits = () => (this.phase = { is: 'sending', waits: true });
-      this.#finish(await this.#insisting(() => this.#attempt(payments), waits));
+      this.#finish(await this.#insisting(() => this.#attempt(tendered), waits));
     } catch (failure) {
-      this.#refused(failure, payments);
+      this.#refuse(failure, tendered);
     }
   }
 
   /** Sells the cart, once it is safe. */
-  async #attempt(payments: Payment[], approval?: Approval): Promise<PrintedReceipt> {
+  async #attempt({ tender, given }: Tendered, approval?: Approval): Promise<PrintedReceipt> {
     this.phase = { is: 'sending', waits: false };
     await this.#keeper.settled();
-    const { id: requestId, lines, customer } = this.cart.stored;
+    const { id: requestId, lines, ...known } = this.cart.stored;
+    const amount = given ?? this.total ?? 0;
     return this.#session.call('checkout', {
       requestId,
       lines: lines.map(({ product, quantity, scannedPrice }) => ({
@@ -346,28 +359,29 @@ export class Sale {
         quantity,
         scannedPrice,
       })),
-      ...(customer === undefined ? {} : { customer }),
+      ...known,
       ...(approval === undefined ? {} : { approval }),
-      payments,
+      // What costs nothing is paid with nothing.
+      payments: amount > 0 ? [{ tender, amount }] : [],
     });
   }
 
-  #refused(refusal: unknown, payments: Payment[]): void {
+  #refuse(refusal: unknown, tendered: Tendered): void {
     this.phase = { is: 'selling' };
     this.entry = '';
     if (!(refusal instanceof Refusal)) throw refusal;
     warn();
     this.said = refusal.message;
     if (refusal.code === 'shift_closed') void this.#session.refresh();
-    this.#refusedPayments = payments;
-    if (!this.cart.refuse(refusal)) this.trouble = { refusal, payments };
+    this.refused = tendered;
+    this.trouble = this.cart.refuse(refusal) ? undefined : refusal;
     this.refresh();
   }
 
   #finish(receipt: PrintedReceipt): void {
     const { money } = this.#session;
     this.entry = '';
-    this.trouble = undefined;
+    this.trouble = this.refused = undefined;
     this.last = receipt;
     this.cart.begin();
     this.phase = { is: 'done', receipt };
