@@ -84,7 +84,7 @@
 //! # Where things are
 //!
 //! Each rule lives in one file with its state, its commands and its tests: settings, catalogue,
-//! prices, limits, age, stock, kits, shift, drawer, people, staff, permission; discounts,
+//! prices, limits, age, stock, kits, labels, shift, drawer, people, staff, permission; discounts,
 //! promotions, coupons, loyalty; gift cards, credit. Checkout composes them, pricing says what a
 //! cart comes to, and refunds undo it. Below them are the vocabulary (money, calendar, ids, barcode,
 //! event) and the one way in (command). Views for reading ([`Catalogue`],
@@ -113,6 +113,7 @@ mod gift_cards;
 mod ids;
 mod input;
 mod kits;
+mod labels;
 mod limits;
 mod loyalty;
 mod money;
@@ -155,6 +156,7 @@ pub use ids::{
 };
 pub use input::{MAX_LINES, MAX_NOTE_CHARS, MAX_TEXT_CHARS};
 pub use kits::{DefineKit, KitComponent, MAX_COMPONENTS};
+pub use labels::{Label, ScaleCodes};
 pub use limits::{Limit, SetLimit};
 pub use loyalty::{Loyalty, Points};
 pub use money::{
