@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::carts::Carts;
 use crate::credentials::Credentials;
+use crate::operations::{Access, Draft};
 use crate::queries::Query;
 use crate::search::SearchIndex;
 use crate::staff::{Approval, AtTill, Person};
@@ -135,6 +136,7 @@ impl Till {
         approval: Option<Approval>,
     ) -> Result<Done<C::Answer>, TillError> {
         let Person { user, role, .. } = self.acting()?;
+        self.attended();
         let own = role.map_or_else(Authority::owner, |role| Authority::staff(&user, role));
         let authority = match approval {
             Some(approval) => approval.add_to(own, self)?,
@@ -168,6 +170,15 @@ impl Till {
     pub fn ask<Q: Query>(&self, query: &Q) -> Result<Q::Answer, TillError> {
         self.admit(Q::ACCESS)?;
         query.ask(self)
+    }
+
+    /// Keeps something beside the history, if who is at the till may.
+    pub fn keep<D: Draft>(&self, draft: &D) -> Result<D::Answer, TillError> {
+        self.admit(D::ACCESS)?;
+        if D::ACCESS != Access::Anyone {
+            self.attended();
+        }
+        draft.keep(self)
     }
 
     /// Whether a request was carried out before.

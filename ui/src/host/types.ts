@@ -8,6 +8,8 @@ export interface Operations {
 	sign_in: { input: SignIn; output: Person };
 	/** Sign out whoever is at this till. */
 	sign_out: { input: SignOut; output: Kept };
+	/** Stay signed in: somebody touches the till, or types. */
+	attend: { input: Attend; output: Kept };
 	/** Give someone of the staff a PIN. */
 	set_pin: { input: SetPin; output: Kept };
 	/** The shop's settings and categories, and who is at this till. */
@@ -204,6 +206,9 @@ export type AssignBarcode = {
 	/** The code; it must belong to no product. */
 	barcode: Gtin,
 };
+
+/** Tells that somebody touches the till or types, so that they stay signed in. */
+export type Attend = Record<symbol, never>;
 
 /** A rate in hundredths of a percent: 20 % is 2000. */
 export type BasisPoints = number;
