@@ -16,23 +16,27 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = MemoryStore::new();
-//! let (mut settings, mut catalogue) =
-//!     (Followed::new(Settings::default()), Followed::new(Catalogue::default()));
+//! let mut settings = Followed::new(Settings::default());
+//! let mut catalogue = Followed::new(Catalogue::default());
+//! let mut shifts = Followed::new(OpenShifts::default());
+//! let t1 = TillId::new("T1")?;
 //!
 //! // The till gives each command a context; the command does the rest.
 //! macro_rules! act {
 //!     ($command:expr) => {{
 //!         settings.catch_up(&store)?;
 //!         catalogue.catch_up(&store)?;
+//!         shifts.catch_up(&store)?;
 //!         let context = Context {
 //!             request_id: Uuid::now_v7(),
 //!             at: "2026-03-02T10:00:00Z".parse()?,
-//!             till: TillId::new("T1")?,
+//!             till: t1.clone(),
 //!             user: UserId::new("ann")?,
 //!             authority: Authority::owner(),
 //!             journal: None,
 //!             settings: settings.view().current(),
 //!             catalogue: catalogue.view(),
+//!             shift: shifts.view().at(&t1).map(|open| open.shift.clone()),
 //!         };
 //!         execute(&store, &$command, &context)
 //!     }};
