@@ -11,6 +11,28 @@ test.describe('selling', () => {
     await expect(till.receipt.getByRole('status')).toContainText('£0.00');
   });
 
+  test('charges what the label of a scale says, each on its line, also after a restart', async ({
+    till,
+    shop,
+  }) => {
+    const cheese = { id: 'CHEDDAR' };
+    for (const code of ['2300001008332', '2100001004507']) await till.scan(code);
+    await expect(till.line(cheese)).toHaveCount(2);
+    await till.page.reload();
+    await expect(till.line(cheese).first()).toContainText('£8.33');
+    await expect(till.line(cheese).last()).toContainText('0.45');
+    await till.scan('2100001000004');
+    await expect(till.page.getByRole('alert')).toContainText('says 0. Weigh it again.');
+    await till.button('Remove').click();
+    await till.press('F12');
+    await expect(till.receipt).toContainText('£16.66');
+    const { lines } = await shop.call('receipt', { receipt: 'T1-1' });
+    expect(lines.map(({ quantity, labelPrice }) => [quantity, labelPrice])).toEqual([
+      [450, 833],
+      [450, undefined],
+    ]);
+  });
+
   test('takes Pay, 5, 0, Enter for cash that is given', async ({ till }) => {
     await till.scan(MUG);
     await till.scan(BIRD);

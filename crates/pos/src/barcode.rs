@@ -36,7 +36,7 @@ pub enum InvalidBarcode {
 
 impl Gtin {
     /// How many in-store codes [`Gtin::in_store`] can make.
-    pub const MAX_IN_STORE: u64 = 100_000_000_000;
+    pub const MAX_IN_STORE: u64 = 10_000_000_000;
 
     /// Reads an EAN-8, UPC-A, EAN-13 or GTIN-14; surrounding space is left off.
     pub fn new(text: &str) -> Result<Self, InvalidBarcode> {
@@ -54,14 +54,22 @@ impl Gtin {
         Ok(Self::from_digits(code))
     }
 
-    /// The shop's own EAN-13 number `number`: it starts with 2, which GS1 leaves to shops. `None`
-    /// from [`Gtin::MAX_IN_STORE`] on.
+    /// The shop's own EAN-13 number `number`: it starts with 20, which GS1 leaves to shops and no
+    /// scale prints; see [`ScaleCodes`](crate::ScaleCodes). `None` from [`Gtin::MAX_IN_STORE`] on.
     pub fn in_store(number: u64) -> Option<Self> {
         if number >= Self::MAX_IN_STORE {
             return None;
         }
-        let digits = format!("2{number:011}");
-        Some(Self::from_digits(&format!("{digits}{}", check_digit(&digits))))
+        Some(Self::complete(&format!("20{number:010}")))
+    }
+
+    /// What an in-store EAN-13 is made of, if it is laid out like those of scales: its first two
+    /// digits, the code with a value of 0, and the value, 0 to 99,999.
+    pub(crate) fn in_store_parts(&self) -> Option<(u8, Self, i64)> {
+        let digits = self.as_str().strip_prefix('0').filter(|digits| digits.starts_with('2'))?;
+        let (first, number) = (digits.get(..2)?.parse().ok()?, digits.get(..7)?);
+        let value = digits.get(7..12)?.parse().ok()?;
+        Some((first, Self::complete(&format!("{number}00000")), value))
     }
 
     /// The 14 digits.
@@ -72,6 +80,11 @@ impl Gtin {
     /// The tag that events about it carry.
     pub fn tag(&self) -> &Tag {
         &self.0
+    }
+
+    /// The code that begins with these digits and ends in their check digit.
+    fn complete(digits: &str) -> Self {
+        Self::from_digits(&format!("{digits}{}", check_digit(digits)))
     }
 
     fn from_digits(digits: &str) -> Self {
@@ -143,10 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn in_store_codes_start_with_2_and_verify() {
+    fn in_store_codes_start_with_20_and_verify() {
         for number in [0, 1, 42, Gtin::MAX_IN_STORE - 1] {
             let code = Gtin::in_store(number).unwrap();
-            assert!(code.as_str().starts_with("02"), "{code}");
+            assert!(code.as_str().starts_with("020"), "{code}");
             assert_eq!(Gtin::new(code.as_str()), Ok(code));
         }
         assert_eq!(Gtin::in_store(Gtin::MAX_IN_STORE), None);

@@ -16,6 +16,7 @@ use crate::event::{
 use crate::ids::{ProductId, PromotionId};
 use crate::input;
 use crate::kits::KitComponent;
+use crate::labels::ScaleCodes;
 use crate::limits::Limit;
 use crate::money::{BasisPoints, Money};
 use crate::permission::Permission;
@@ -76,8 +77,8 @@ impl Command for AddProduct {
     type Model = TakenModel;
     type Answer = ();
 
-    fn model(&self, _context: &Context<'_>) -> Result<TakenModel, Refusal> {
-        taken_model(std::slice::from_ref(self))
+    fn model(&self, context: &Context<'_>) -> Result<TakenModel, Refusal> {
+        taken_model(std::slice::from_ref(self), context)
     }
 
     fn decide(&self, taken: &Taken, context: &Context<'_>) -> Result<Vec<ShopEvent>, Refusal> {
@@ -95,8 +96,8 @@ impl Command for AddProducts {
     type Model = TakenModel;
     type Answer = ();
 
-    fn model(&self, _context: &Context<'_>) -> Result<TakenModel, Refusal> {
-        taken_model(&self.products)
+    fn model(&self, context: &Context<'_>) -> Result<TakenModel, Refusal> {
+        taken_model(&self.products, context)
     }
 
     fn decide(&self, taken: &Taken, context: &Context<'_>) -> Result<Vec<ShopEvent>, Refusal> {
@@ -108,7 +109,8 @@ impl Command for AddProducts {
     }
 }
 
-fn taken_model(products: &[AddProduct]) -> Result<TakenModel, Refusal> {
+fn taken_model(products: &[AddProduct], context: &Context<'_>) -> Result<TakenModel, Refusal> {
+    let scales = context.settings()?.scale_codes;
     input::lines(products.len())?;
     if products.len() > MAX_PRODUCTS_AT_ONCE {
         let message = format!("More than {MAX_PRODUCTS_AT_ONCE} products at once. Split them.");
@@ -123,7 +125,7 @@ fn taken_model(products: &[AddProduct]) -> Result<TakenModel, Refusal> {
         let checked = match (is_new_sku, is_new_barcode) {
             (false, _) => Err(twice(RefusalCode::ProductExists, "SKU")),
             (_, false) => Err(twice(RefusalCode::BarcodeTaken, "barcode")),
-            _ => check(product),
+            _ => check(product, scales),
         };
         checked.map_err(|refusal| refusal.product(&product.sku).line(input::line_number(index)))?;
     }
@@ -132,12 +134,13 @@ fn taken_model(products: &[AddProduct]) -> Result<TakenModel, Refusal> {
     Ok((skus, barcodes))
 }
 
-fn check(product: &AddProduct) -> Result<(), Refusal> {
+fn check(product: &AddProduct, scales: ScaleCodes) -> Result<(), Refusal> {
     input::name("name", &product.name)?;
     input::optional("category", Some(&product.category), input::MAX_TEXT_CHARS)?;
     input::price(product.price)?;
     input::price(product.cost)?;
-    input::rate(product.tax_rate)
+    input::rate(product.tax_rate)?;
+    product.barcode.as_ref().map_or(Ok(()), |code| scales.assignable(code))
 }
 
 fn add(
@@ -246,6 +249,7 @@ impl Command for AssignBarcode {
 
     fn model(&self, context: &Context<'_>) -> Result<Self::Model, Refusal> {
         context.catalogue.known(&self.product)?;
+        context.settings()?.scale_codes.assignable(&self.barcode)?;
         Ok(holder_of(&self.barcode))
     }
 

@@ -15,11 +15,14 @@ use ts_rs::TS;
 use self::goods::{Goods, GoodsModel, GoodsState};
 use self::reductions::{ReductionsModel, ReductionsState};
 use crate::age;
+use crate::barcode::Gtin;
+use crate::catalogue::Product;
 use crate::command::{Command, Context};
 use crate::discounts::GivenDiscount;
 use crate::event::{AgeChecked, PointsEarned, ProductSold, Recorded, SaleCompleted, ShopEvent};
 use crate::ids::{CouponId, CustomerId, ProductId, PromotionId, SaleId, SeriesId};
 use crate::input::{self, MAX_NOTE_CHARS, MAX_TEXT_CHARS};
+use crate::labels::Label;
 use crate::money::{Amounts, Money, Quantity};
 use crate::payment::{self, Funds, FundsModel, Payment};
 use crate::permission::Permission;
@@ -93,6 +96,11 @@ pub struct CheckoutLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub scanned_price: Option<Money>,
+    /// The code on the label of what was weighed before. Then `quantity` is what that says, and if
+    /// it holds a price, the line comes to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub label: Option<Gtin>,
     /// A discount on this line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -102,7 +110,7 @@ pub struct CheckoutLine {
 impl CheckoutLine {
     /// A line of which no more is to be said.
     pub fn new(product: ProductId, quantity: Quantity) -> Self {
-        Self { product, quantity, price: None, scanned_price: None, discount: None }
+        Self { product, quantity, price: None, scanned_price: None, label: None, discount: None }
     }
 }
 
@@ -212,6 +220,12 @@ impl Checkout {
             input::moved(line.quantity)
                 .and_then(|()| line.price.map_or(Ok(()), input::price))
                 .and_then(|()| line.scanned_price.map_or(Ok(()), input::price))
+                .and_then(|()| match (&line.price, &line.label) {
+                    (Some(_), Some(_)) => Err(input::invalid(
+                        "A line has a label or a price of its own, not both. Leave one out.",
+                    )),
+                    _ => Ok(()),
+                })
                 .and_then(|()| line.discount.as_ref().map_or(Ok(()), GivenDiscount::check))
                 .map_err(|r| r.product(&line.product).line(input::line_number(index)))?;
         }
@@ -240,6 +254,9 @@ impl Checkout {
             if line.price.is_some_and(|price| price != list_price) {
                 context.permit(Permission::OverridePrice).map_err(|r| r.line(line_number))?;
             }
+            let label = line
+                .read_label(product, list_price, context)
+                .map_err(|refusal| refusal.line(line_number))?;
             sold.push(ProductSold {
                 sale: sale.clone(),
                 line: line_number,
@@ -248,6 +265,7 @@ impl Checkout {
                 quantity: line.quantity,
                 unit_price: line.price.unwrap_or(list_price),
                 list_price,
+                label_price: label.and_then(|label| label.price),
                 discount: Money::ZERO,
                 gross: Money::ZERO,
                 net: Money::ZERO,
@@ -275,12 +293,31 @@ impl Checkout {
     }
 }
 
-/// The lines, each with its price times its quantity.
+impl CheckoutLine {
+    /// What its label says, if it has one.
+    fn read_label(
+        &self,
+        product: &Product,
+        unit_price: Money,
+        context: &Context<'_>,
+    ) -> Result<Option<Label>, Refusal> {
+        let Some(code) = &self.label else { return Ok(None) };
+        let label = Label::read(code, product, unit_price, context.settings()?.scale_codes)?;
+        label.covers(product, self.quantity)?;
+        Ok(Some(label))
+    }
+}
+
+/// The lines, each with what its label says, or its price times its quantity.
 fn priced(sold: &[ProductSold]) -> Result<Pricing, Refusal> {
     let mut pricing = Pricing::default();
     for line in sold {
+        let (price, quantity) = match line.label_price {
+            Some(price) => (price, Quantity::UNIT),
+            None => (line.unit_price, line.quantity),
+        };
         pricing
-            .push(line.unit_price, line.quantity, line.tax_rate)
+            .push(price, quantity, line.tax_rate)
             .ok_or_else(|| input::overflow().product(&line.product).line(line.line))?;
     }
     Ok(pricing)

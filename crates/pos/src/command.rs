@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::calendar::When;
 use crate::catalogue::Catalogue;
 use crate::event::{ActRefused, JournalMark, Recorded, ShopEvent};
-use crate::ids::{TillId, UserId, refused_tag, request_tag};
+use crate::ids::{ShiftId, TillId, UserId, refused_tag, request_tag};
 use crate::permission::{Authority, Permission};
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 use crate::settings::ShopSettings;
@@ -80,6 +80,9 @@ pub struct Context<'a> {
     /// The shop's products, as far as known. Only what never changes is taken from here on trust;
     /// prices and limits are read again with every decision.
     pub catalogue: &'a Catalogue,
+    /// The till's open shift, as far as known: which drawer an act is about. Whether it is open is
+    /// read again.
+    pub shift: Option<ShiftId>,
 }
 
 impl<'a> Context<'a> {
@@ -460,6 +463,7 @@ mod tests {
             journal: None,
             settings: Some(&settings),
             catalogue: &catalogue,
+            shift: None,
         };
         let refusal = Refusal::new(code, "No.").product(&sku("A"));
         record_refusal(store, "checkout", &refusal, &context).unwrap()

@@ -167,6 +167,53 @@ fn cash_in_drawer(shift: &ShiftId) -> DecisionProjection<Money> {
     .conflicts_with(Query::tagged(lowers, shift.tag()))
 }
 
+/// What an act must know that pays cash out of the drawer of the till's open shift, beside that
+/// shift.
+pub(crate) type CashModel = Vec<DecisionProjection<Money>>;
+
+/// The cash in the drawer of the shift that is open as far as known, for an act that pays out of it.
+pub(crate) fn cash_model(context: &Context<'_>) -> CashModel {
+    context.shift.iter().map(cash_in_drawer).collect()
+}
+
+/// Refuses to pay more cash than is in the drawer of the open shift.
+pub(crate) fn pay_out(
+    amount: Money,
+    (state, cash): (&OpenShiftState, &[Money]),
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    if amount == Money::ZERO {
+        return Ok(());
+    }
+    match cash {
+        [cash] if context.shift.as_ref() == Some(state.open()?) => {
+            is_in_drawer(amount, (state, *cash), context)
+        }
+        _ => {
+            let message = "This till's shift changed just now. Try again.";
+            Err(Refusal::new(RefusalCode::ShiftClosed, message).action(NextAction::TryAgain))
+        }
+    }
+}
+
+/// Refuses to take more from the drawer than is in it: the float, and what came in since.
+fn is_in_drawer(
+    amount: Money,
+    (state, cash): (&OpenShiftState, Money),
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    let mut left = state.float();
+    add(&mut left, cash);
+    if amount <= left {
+        return Ok(());
+    }
+    let most = context.settings()?.currency.format(left);
+    let message = format!("There is only {most} in the drawer. Take less, or pay cash in first.");
+    Err(Refusal::new(RefusalCode::NotEnoughCash, message)
+        .money_left(left)
+        .action(NextAction::CorrectInput))
+}
+
 /// Pays cash into the drawer of this till's open shift, or out of it, beside sales and refunds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -223,14 +270,8 @@ fn moved(
     context: &Context<'_>,
 ) -> Result<Vec<ShopEvent>, Refusal> {
     state.is_open(&event.shift)?;
-    let mut left = state.float();
-    add(&mut left, *cash);
-    if event.how != CashMove::PaidIn && event.amount > left {
-        let most = context.settings()?.currency.format(left);
-        let message = format!("There is only {most} in the drawer. Take less.");
-        return Err(Refusal::new(RefusalCode::NotEnoughCash, message)
-            .money_left(left)
-            .action(NextAction::CorrectInput));
+    if event.how != CashMove::PaidIn {
+        is_in_drawer(event.amount, (state, *cash), context)?;
     }
     Ok(vec![event.into()])
 }
@@ -332,7 +373,11 @@ mod tests {
     use super::*;
     use crate::testing::{
         Interrupted, act, added, at, cart, configured, of_request, opened, received, refusal,
-        shift_at, till,
+        shift_at, sku, till,
+    };
+    use crate::{
+        CancelGiftCardTopUp, CloseShift, GiftCardId, IssueGiftCard, LineReturned, OpenShift,
+        PaidIn, Quantity, Refund, RefundLine, RefundSale, TopUpGiftCard,
     };
 
     /// Till T1 is open with 50.00 in its drawer, T2 too.
@@ -393,8 +438,92 @@ mod tests {
         at("T1", 3).act(&store, &pay(CashWay::Out, 4000)).unwrap();
         let refusal = refusal(at("T1", 4).act(&store, &drop_of(1201)).unwrap_err());
         assert_eq!((refusal.code, refusal.details.left), (RefusalCode::NotEnoughCash, Some(1200)));
-        assert_eq!(refusal.message, "There is only 12.00 in the drawer. Take less.");
+        assert_eq!(
+            refusal.message,
+            "There is only 12.00 in the drawer. Take less, or pay cash in first."
+        );
         at("T1", 5).act(&store, &drop_of(1200)).unwrap();
+    }
+
+    /// Does something at T1 as the request of this number, while something else happens.
+    type Try<'s> = Box<dyn Fn(u128, &dyn Fn()) -> Option<RefusalCode> + 's>;
+
+    fn trying<'s, C: Command + Clone + 's>(store: &'s MemoryStore, command: C) -> Try<'s> {
+        Box::new(move |request, rival| {
+            let tried = at("T1", request).act(store, &Interrupted::new(command.clone(), rival));
+            tried.err().map(|rejected| refusal(rejected).code)
+        })
+    }
+
+    /// Every act that pays cash out of the drawer, each 1.00.
+    fn paying_out_one_pound(store: &MemoryStore) -> [(&'static str, Try<'_>); 5] {
+        let one = cart(&[("A", 1)], &[(Tender::Cash, 100)]);
+        let sale = at("T2", 101).act(store, &one).unwrap().answer.sale;
+        let (card, tender, amount) = (GiftCardId::new("G").unwrap(), Tender::Cash, Money::new(100));
+        let paid_back = PaidIn { tender, amount, reference: None };
+        let issue = IssueGiftCard { card: card.clone(), paid: paid_back.clone() };
+        at("T2", 102).act(store, &issue).unwrap();
+        let top_up = TopUpGiftCard { card: card.clone(), paid: paid_back.clone() };
+        at("T2", 103).act(store, &top_up).unwrap();
+        let line = LineReturned { line: 1, quantity: Quantity::UNIT, restock: true };
+        let (reason, reference) = (String::from("unwanted"), None);
+        let of_sale = RefundSale { sale, lines: vec![line], reason, reference };
+        let line = RefundLine { product: sku("A"), quantity: Quantity::UNIT, price: amount };
+        let (reason, reference) = (String::from("unwanted"), None);
+        let (customer, restock) = (None, true);
+        let refund = Refund { lines: vec![line], tender, reason, customer, reference, restock };
+        let cancel = CancelGiftCardTopUp { card, paid_back, reason: "typed wrong".into() };
+        [
+            ("paid out", trying(store, pay(CashWay::Out, 100))),
+            ("safe drop", trying(store, drop_of(100))),
+            ("refund", trying(store, refund)),
+            ("refund of a sale", trying(store, of_sale)),
+            ("cancelled top-up", trying(store, cancel)),
+        ]
+    }
+
+    #[test]
+    fn whatever_pays_cash_out_asks_whether_the_drawer_holds_so_much() {
+        let store = stored();
+        let acts = paying_out_one_pound(&store);
+        at("T1", 1).act(&store, &drop_of(4_901)).unwrap();
+        for (request, (name, act)) in (10..).zip(&acts) {
+            assert_eq!(act(request, &|| {}), Some(RefusalCode::NotEnoughCash), "{name}");
+        }
+        at("T1", 2).act(&store, &pay(CashWay::In, 401)).unwrap();
+        for (request, (name, act)) in (20..).zip(&acts) {
+            assert_eq!(act(request, &|| {}), None, "{name}");
+        }
+        at("T1", 3).act(&store, &CloseShift::counted(shift_at("T1"), Money::ZERO)).unwrap();
+        for (request, (name, act)) in (30..).zip(&acts) {
+            assert_eq!(act(request, &|| {}), Some(RefusalCode::ShiftClosed), "{name}");
+        }
+    }
+
+    #[test]
+    fn whatever_pays_cash_out_conflicts_with_what_lowers_the_same_drawer() {
+        let store = stored();
+        let acts = paying_out_one_pound(&store);
+        at("T1", 1).act(&store, &drop_of(4_900)).unwrap();
+        for (request, (name, act)) in (10..).step_by(3).zip(&acts) {
+            let rival = || drop(at("T1", request + 1).act(&store, &drop_of(1)).unwrap());
+            assert_eq!(act(request, &rival), Some(RefusalCode::NotEnoughCash), "{name}");
+            at("T1", request + 2).act(&store, &pay(CashWay::In, 1)).unwrap();
+        }
+    }
+
+    #[test]
+    fn no_cash_of_another_shift_is_paid_out() {
+        let store = stored();
+        let [.., (_, refund), _, _] = paying_out_one_pound(&store);
+        let next_shift = || {
+            at("T1", 1)
+                .act(&store, &CloseShift::counted(shift_at("T1"), Money::new(5_000)))
+                .unwrap();
+            at("T1", 2).act(&store, &OpenShift { float: Money::new(5_000) }).unwrap();
+        };
+        assert_eq!(refund(3, &next_shift), Some(RefusalCode::ShiftClosed));
+        assert_eq!(refund(4, &|| {}), None);
     }
 
     #[test]

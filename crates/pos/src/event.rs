@@ -286,6 +286,7 @@ mod tests {
             quantity: units(2),
             unit_price: Money::new(120),
             list_price: Money::new(120),
+            label_price: None,
             discount: Money::ZERO,
             gross: Money::new(240),
             net: Money::new(200),

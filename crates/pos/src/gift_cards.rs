@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::command::{Command, Context};
+use crate::drawer::{self, CashModel};
 use crate::event::{
     GiftCardBlocked, GiftCardCredited, GiftCardIssued, GiftCardRedeemed, GiftCardTopUpCancelled,
     GiftCardToppedUp, Recorded, ShopEvent,
@@ -249,26 +250,33 @@ impl Command for TopUpGiftCard {
 impl Command for CancelGiftCardTopUp {
     const NAME: &'static str = "cancel_gift_card_top_up";
     const PERMISSION: Permission = Permission::ReversePayment;
-    type Model = CardModel;
+    type Model = (CardModel, CashModel);
     type Answer = ();
 
-    fn model(&self, context: &Context<'_>) -> Result<CardModel, Refusal> {
+    fn model(&self, context: &Context<'_>) -> Result<Self::Model, Refusal> {
         self.paid_back.check(context)?;
         input::name("reason", &self.reason)?;
-        Ok((shift_of(&context.till), gift_card_of(&self.card)))
+        let cash = match self.paid_back.tender {
+            Tender::Cash => drawer::cash_model(context),
+            _ => Vec::new(),
+        };
+        Ok(((shift_of(&context.till), gift_card_of(&self.card)), cash))
     }
 
     fn decide(
         &self,
-        (shift, state): &CardState,
+        ((open, state), cash): &(CardState, Vec<Money>),
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
-        let shift = shift.open()?.clone();
+        let shift = open.open()?.clone();
         let Self { card, paid_back: PaidIn { tender, amount, reference }, reason } = self.clone();
         let currency = context.settings()?.currency;
         state.allow(&card, amount, currency)?;
         let topped_up = state.topped_up.get(&tender).copied().unwrap_or_default();
         payment::was_paid(topped_up, amount, currency, &state.evidence)?;
+        if tender == Tender::Cash {
+            drawer::pay_out(amount, (open, cash), context)?;
+        }
         Ok(vec![GiftCardTopUpCancelled { card, amount, shift, tender, reference, reason }.into()])
     }
 

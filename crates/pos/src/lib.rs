@@ -16,23 +16,27 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = MemoryStore::new();
-//! let (mut settings, mut catalogue) =
-//!     (Followed::new(Settings::default()), Followed::new(Catalogue::default()));
+//! let mut settings = Followed::new(Settings::default());
+//! let mut catalogue = Followed::new(Catalogue::default());
+//! let mut shifts = Followed::new(OpenShifts::default());
+//! let t1 = TillId::new("T1")?;
 //!
 //! // The till gives each command a context; the command does the rest.
 //! macro_rules! act {
 //!     ($command:expr) => {{
 //!         settings.catch_up(&store)?;
 //!         catalogue.catch_up(&store)?;
+//!         shifts.catch_up(&store)?;
 //!         let context = Context {
 //!             request_id: Uuid::now_v7(),
 //!             at: "2026-03-02T10:00:00Z".parse()?,
-//!             till: TillId::new("T1")?,
+//!             till: t1.clone(),
 //!             user: UserId::new("ann")?,
 //!             authority: Authority::owner(),
 //!             journal: None,
 //!             settings: settings.view().current(),
 //!             catalogue: catalogue.view(),
+//!             shift: shifts.view().at(&t1).map(|open| open.shift.clone()),
 //!         };
 //!         execute(&store, &$command, &context)
 //!     }};
@@ -84,7 +88,7 @@
 //! # Where things are
 //!
 //! Each rule lives in one file with its state, its commands and its tests: settings, catalogue,
-//! prices, limits, age, stock, kits, shift, drawer, people, staff, permission; discounts,
+//! prices, limits, age, stock, kits, labels, shift, drawer, people, staff, permission; discounts,
 //! promotions, coupons, loyalty; gift cards, credit. Checkout composes them, pricing says what a
 //! cart comes to, and refunds undo it. Below them are the vocabulary (money, calendar, ids, barcode,
 //! event) and the one way in (command). Views for reading ([`Catalogue`],
@@ -113,6 +117,7 @@ mod gift_cards;
 mod ids;
 mod input;
 mod kits;
+mod labels;
 mod limits;
 mod loyalty;
 mod money;
@@ -155,6 +160,7 @@ pub use ids::{
 };
 pub use input::{MAX_LINES, MAX_NOTE_CHARS, MAX_TEXT_CHARS};
 pub use kits::{DefineKit, KitComponent, MAX_COMPONENTS};
+pub use labels::{Label, ScaleCodes};
 pub use limits::{Limit, SetLimit};
 pub use loyalty::{Loyalty, Points};
 pub use money::{

@@ -54,6 +54,12 @@ impl Money {
         scaled(self.0, quantity.0, Quantity::UNIT.0).map(Self).filter(|amount| amount.is_exact())
     }
 
+    /// How much it buys at this price of one unit, rounded half away from zero to a thousandth;
+    /// `None` at a price of 0 or if that is too much to hold.
+    pub(crate) fn buys_at(self, price: Self) -> Option<Quantity> {
+        scaled(self.0, Quantity::UNIT.0, price.0).map(Quantity)
+    }
+
     /// This share of it, rounded half away from zero to the minor unit; `None` beyond
     /// ±[`Money::MAX`].
     pub fn share(self, share: BasisPoints) -> Option<Self> {

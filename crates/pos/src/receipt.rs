@@ -112,7 +112,11 @@ pub struct ReceiptLine {
     pub unit_price: Money,
     /// The price of one unit in the catalogue.
     pub list_price: Money,
-    /// What was taken off `unit_price` times `quantity`.
+    /// What its label says that the line costs, if it does; else it is `unit_price` times `quantity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub label_price: Option<Money>,
+    /// What was taken off that.
     #[serde(default, skip_serializing_if = "Money::is_zero")]
     #[ts(optional, as = "Option<Money>")]
     pub discount: Money,
@@ -256,6 +260,7 @@ impl From<&ProductSold> for ReceiptLine {
             quantity: sold.quantity,
             unit_price: sold.unit_price,
             list_price: sold.list_price,
+            label_price: sold.label_price,
             discount: sold.discount,
             gross: sold.gross,
             net: sold.net,

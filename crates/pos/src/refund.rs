@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::command::{Command, Context};
+use crate::drawer::{self, CashModel};
 use crate::event::{
     PaymentRefunded, ProductReturned, Recorded, RefundCompleted, ShopEvent, StockReturned,
 };
@@ -62,7 +63,7 @@ fn yes() -> bool {
 impl Command for Refund {
     const NAME: &'static str = "refund";
     const PERMISSION: Permission = Permission::RefundWithoutReceipt;
-    type Model = (DecisionProjection<OpenShiftState>, DecisionProjection<u64>);
+    type Model = (DecisionProjection<OpenShiftState>, DecisionProjection<u64>, CashModel);
     type Answer = RefundReceipt;
 
     fn model(&self, context: &Context<'_>) -> Result<Self::Model, Refusal> {
@@ -78,15 +79,19 @@ impl Command for Refund {
         }
         input::optional("reason", Some(&self.reason), MAX_TEXT_CHARS)?;
         input::optional("reference", self.reference.as_deref(), MAX_TEXT_CHARS)?;
-        Ok((shift_of(&context.till), last_number_in(&SeriesId::from(&context.till))))
+        let cash = match self.tender {
+            Tender::Cash => drawer::cash_model(context),
+            _ => Vec::new(),
+        };
+        Ok((shift_of(&context.till), last_number_in(&SeriesId::from(&context.till)), cash))
     }
 
     fn decide(
         &self,
-        (shift, last_number): &(OpenShiftState, u64),
+        (state, last_number, cash): &(OpenShiftState, u64, Vec<Money>),
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
-        let shift = shift.open()?;
+        let shift = state.open()?;
         let settings = context.settings()?;
         let refund = RefundId::from(context.request_id);
         let returned = self.returned(&refund, context)?;
@@ -97,6 +102,9 @@ impl Command for Refund {
             _ => Some(total.gross),
         };
         let amount = amount.ok_or_else(input::overflow)?;
+        if self.tender == Tender::Cash {
+            drawer::pay_out(amount, (state, cash), context)?;
+        }
         let payment = (amount > Money::ZERO).then(|| PaymentRefunded {
             refund: refund.clone(),
             shift: shift.clone(),

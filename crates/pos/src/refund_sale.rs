@@ -12,6 +12,7 @@ use ts_rs::TS;
 
 use crate::calendar::{BusinessDay, When};
 use crate::command::{Command, Context};
+use crate::drawer::{self, CashModel};
 use crate::event::{
     AccountCredited, GiftCardCredited, PaymentRefunded, PaymentTaken, PointsReturned,
     PointsReversed, ProductReturned, ProductSold, PromotionApplied, PromotionReturned, Recorded,
@@ -227,6 +228,7 @@ impl Command for RefundSale {
         DecisionProjection<OpenShiftState>,
         DecisionProjection<u64>,
         DecisionProjection<SaleSoFar>,
+        CashModel,
     );
     type Answer = RefundReceipt;
 
@@ -242,15 +244,18 @@ impl Command for RefundSale {
         input::optional("reason", Some(&self.reason), MAX_TEXT_CHARS)?;
         input::optional("reference", self.reference.as_deref(), MAX_TEXT_CHARS)?;
         let series = SeriesId::from(&context.till);
-        Ok((shift_of(&context.till), last_number_in(&series), sale_so_far(&self.sale)))
+        let sale = sale_so_far(&self.sale);
+        // Whether cash goes back is known only once the sale is.
+        let cash = drawer::cash_model(context);
+        Ok((shift_of(&context.till), last_number_in(&series), sale, cash))
     }
 
     fn decide(
         &self,
-        (shift, last_number, so_far): &(OpenShiftState, u64, SaleSoFar),
+        (state, last_number, so_far, cash): &(OpenShiftState, u64, SaleSoFar, Vec<Money>),
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
-        let shift = shift.open()?;
+        let shift = state.open()?;
         let (sale, _) = so_far.known(&self.sale)?;
         let refund = RefundId::from(context.request_id);
         let mut rest = so_far.clone();
@@ -259,6 +264,9 @@ impl Command for RefundSale {
             .ok_or_else(input::overflow)?;
         let is_all = rest.lines.values().all(|line| line.quantity == Quantity::ZERO);
         let payments = self.paid_back(&mut rest, total.gross, is_all, (&refund, shift), context)?;
+        let in_cash = payments.iter().filter(|payment| payment.tender == Tender::Cash);
+        let in_cash = Money::checked_sum(in_cash.map(|payment| payment.amount));
+        drawer::pay_out(in_cash.ok_or_else(input::overflow)?, (state, cash), context)?;
         let paid = Money::checked_sum(payments.iter().map(|payment| payment.amount));
         let rounding = paid.and_then(|paid| paid.checked_sub(total.gross));
         let completed = RefundCompleted {

@@ -25,6 +25,8 @@ pub enum RefusalCode {
     BarcodeTaken,
     /// The barcode belongs to no product.
     BarcodeUnknown,
+    /// The label of a scale has no weight or price, or not the one that is to be sold.
+    LabelUnusable,
     /// More lines than one act may have.
     TooManyLines,
     /// There is nothing in the cart, or nothing to do.
@@ -139,6 +141,7 @@ impl RefusalCode {
             | Self::ProductExists
             | Self::BarcodeTaken
             | Self::BarcodeUnknown
+            | Self::LabelUnusable
             | Self::TooManyLines
             | Self::Empty
             | Self::QuantityOutOfBounds

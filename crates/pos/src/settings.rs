@@ -9,6 +9,7 @@ use crate::calendar::{BusinessDay, CutOver, Zone};
 use crate::command::{Command, Context};
 use crate::event::{Recorded, ShopConfigured, ShopEvent, of_types};
 use crate::input;
+use crate::labels::ScaleCodes;
 use crate::loyalty::Loyalty;
 use crate::money::{Currency, Money, SmallestCoin, TaxMode, TaxRounding};
 use crate::permission::Permission;
@@ -41,6 +42,10 @@ pub struct ShopSettings {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[ts(optional, as = "Option<u32>")]
     pub price_grace_minutes: u32,
+    /// What the shop's scales print.
+    #[serde(default, skip_serializing_if = "ScaleCodes::is_default")]
+    #[ts(optional, as = "Option<ScaleCodes>")]
+    pub scale_codes: ScaleCodes,
     /// How customers earn points, if they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -102,6 +107,7 @@ impl ShopSettings {
             tax_rounding: TaxRounding::default(),
             smallest_coin: SmallestCoin::default(),
             price_grace_minutes: 0,
+            scale_codes: ScaleCodes::default(),
             loyalty: None,
             tills: TillSettings::default(),
         }
@@ -135,6 +141,7 @@ impl Command for ConfigureShop {
         input::name("shop's name", &self.0.name)?;
         self.0.loyalty.as_ref().map_or(Ok(()), Loyalty::check)?;
         self.0.tills.check()?;
+        self.0.scale_codes.check()?;
         let query = of_types([ShopConfigured::TYPE]);
         Ok(DecisionProjection::new(None, query, |configured, event| {
             if let Some(ShopEvent::ShopConfigured(e)) = ShopEvent::decode(event) {

@@ -165,6 +165,7 @@ impl Actor {
             journal: self.journal.clone(),
             settings: settings.current(),
             catalogue,
+            shift: seen::<OpenShifts>(store).at(&self.till).map(|open| open.shift.clone()),
         };
         execute(store, command, &context)
     }

@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pos::{CustomerId, Money, ProductId, Quantity, TillId};
+use pos::{CustomerId, Label, Money, ProductId, Quantity, TillId};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use uuid::Uuid;
@@ -58,6 +58,10 @@ pub struct CartLine {
     pub scanned_price: Money,
     /// What the product was called then.
     pub name: String,
+    /// The label it was put in by, if a scale printed one and its quantity still holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub label: Option<Label>,
 }
 
 /// Keeps the cart that the till is at. The last one counts.
@@ -252,7 +256,7 @@ mod tests {
     use std::sync::Arc;
 
     use dcb::{EventStore, MemoryStore};
-    use pos::{Checkout, CheckoutLine, OpenShift, Payment, Tender};
+    use pos::{Checkout, CheckoutLine, Gtin, OpenShift, Payment, Tender};
 
     use super::*;
     use crate::demo::demo;
@@ -279,6 +283,7 @@ mod tests {
             quantity: Quantity::units(quantity).unwrap(),
             scanned_price: Money::new(106),
             name: "Vintage Billboard Drink Me Mug".into(),
+            label: None,
         };
         Cart { id: Uuid::from_u128(id), lines: vec![line], customer: None, age_checked: None }
     }
@@ -309,9 +314,12 @@ mod tests {
         assert_eq!(was_at(&till_in(&store, data.path())), (None, None));
         let till = till_in(&store, data.path());
         keep(&till, cart(1, 1));
-        keep(&till, cart(1, 2));
+        let (mut weighed, quantity) = (cart(1, 2), Quantity::new(450));
+        let code = Gtin::new("2300001008325").unwrap();
+        weighed.lines[0].label = Some(Label { code, quantity, price: Some(Money::new(832)) });
+        keep(&till, weighed.clone());
         drop(till);
-        assert_eq!(was_at(&till_in(&store, data.path())), (Some(cart(1, 2)), None));
+        assert_eq!(was_at(&till_in(&store, data.path())), (Some(weighed), None));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use pos::{
-    AddProduct, AddProducts, BasisPoints, Catalogue, Currency, Gtin, MAX_PRODUCTS_AT_ONCE,
-    MAX_TEXT_CHARS, Money, ProductId,
+    AddProduct, AddProducts, BasisPoints, Catalogue, Gtin, MAX_PRODUCTS_AT_ONCE, MAX_TEXT_CHARS,
+    Money, ProductId, ShopSettings,
 };
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ pub struct ProductImport {
 impl ProductImport {
     /// Reads a table and compares it with the catalogue. Nothing is recorded.
     pub fn read(till: &Till, input: impl Read) -> Result<Self, TillError> {
-        let currency = settings_or_default(till)?.currency;
+        let settings = settings_or_default(till)?;
         let catalogue = till.catalogue()?;
         let required = ["sku", "name", "price"];
         let mut table = Table::open(input, required, ["category", "cost", "tax_rate", "barcode"])?;
@@ -44,7 +44,7 @@ impl ProductImport {
         while let Some(row) = table.next()? {
             import.lines += 1;
             let line = row.line;
-            match product(row, currency).and_then(|product| seen.take(product, line)) {
+            match product(row, &settings).and_then(|product| seen.take(product, line)) {
                 Ok(New::Product(product)) => import.products.push(product),
                 Ok(New::Existing(sku)) => import.existing.push(sku),
                 Err(reason) => import.rejected.push(Rejected { line, reason }),
@@ -102,7 +102,8 @@ impl Seen<'_> {
 }
 
 /// The product that a row describes, or in a sentence why it describes none.
-fn product(row: Row<3, 4>, currency: Currency) -> Result<AddProduct, String> {
+fn product(row: Row<3, 4>, settings: &ShopSettings) -> Result<AddProduct, String> {
+    let decimals = settings.currency.decimals();
     if let Some(reason) = row.short {
         return Err(reason);
     }
@@ -121,7 +122,7 @@ fn product(row: Row<3, 4>, currency: Currency) -> Result<AddProduct, String> {
     }
     let cost = match cost.as_str() {
         "" => Money::ZERO,
-        cost => decimal::price("cost", cost, currency.decimals())?,
+        cost => decimal::price("cost", cost, decimals)?,
     };
     let tax_rate = match tax_rate.as_str() {
         "" => BasisPoints::default(),
@@ -131,11 +132,17 @@ fn product(row: Row<3, 4>, currency: Currency) -> Result<AddProduct, String> {
         "" => None,
         code => Some(Gtin::new(code).map_err(|error| error.to_string())?),
     };
+    if let Some(code) = &barcode
+        && let Some(number) = settings.scale_codes.product_number(code)
+        && number != *code
+    {
+        return Err(format!("the barcode {code} is of one label of a scale; write {number}"));
+    }
     Ok(AddProduct {
         sku: ProductId::new(&sku).map_err(|error| error.to_string())?,
         name,
         category,
-        price: decimal::price("price", &price, currency.decimals())?,
+        price: decimal::price("price", &price, decimals)?,
         cost,
         tax_rate,
         stocked: true,
@@ -169,13 +176,14 @@ Barcode,SKU,Name,Price,Category,Cost,Tax_Rate,Colour
 ,A7,Taxed,1,,,2000,
 ,A8,Free,-1,,,,
 ,A9,Broken
+2100001004507,A10,A label's code,1,,,,
 ";
 
     #[test]
     fn a_table_is_read_and_its_bad_records_are_told_with_line_and_reason() {
         let till = till();
         let import = ProductImport::read(&till, TABLE.as_bytes()).unwrap();
-        assert_eq!(import.lines, 10);
+        assert_eq!(import.lines, 11);
         assert_eq!(
             import.products,
             [
@@ -217,6 +225,7 @@ Barcode,SKU,Name,Price,Category,Cost,Tax_Rate,Colour
                 (9, "the tax rate \"2000\" is not 0 to 100; write percent, such as 20 or 17.5"),
                 (10, "the price \"-1\" is negative"),
                 (11, "the record has 3 fields where the header has 8"),
+                (12, "the barcode 02100001004507 is of one label of a scale; write 02100001000004"),
             ]
         );
         assert_eq!(till.store().head().unwrap(), 0);

@@ -17,7 +17,7 @@ use crate::receipts::{FindReceipt, PrintedReceipt, PrintedRefund};
 use crate::search::{Scan, Search};
 use crate::shifts::{AboutShift, ReportX, ReportZ};
 use crate::staff::{
-    AboutRoles, AboutStaff, AddStaff, Approval, RefusedActs, SetPin, SignIn, SignOut,
+    AboutRoles, AboutStaff, AddStaff, Approval, Attend, RefusedActs, SetPin, SignIn, SignOut,
 };
 use crate::typescript::Declarations;
 use crate::{Till, TillError};
@@ -27,6 +27,7 @@ pub const OPERATIONS: &[Operation] = &[
     query::<AboutStaff>("Who may sign in at this till"),
     draft::<SignIn>("Sign someone in at this till, by PIN"),
     draft::<SignOut>("Sign out whoever is at this till"),
+    draft::<Attend>("Stay signed in: somebody touches the till, or types"),
     draft::<SetPin>("Give someone of the staff a PIN"),
     query::<AboutShop>("The shop's settings and categories, and who is at this till"),
     query::<FindProducts>("Products by words and category, page by page"),
@@ -213,7 +214,7 @@ pub trait Draft: DeserializeOwned {
     /// What it tells.
     type Answer;
 
-    /// Keeps it, whoever asks.
+    /// Keeps it, whoever asks; see [`Till::keep`].
     fn keep(&self, till: &Till) -> Result<Self::Answer, TillError>;
 }
 
@@ -265,11 +266,7 @@ where
         access: D::ACCESS,
         summary,
         types: types_of::<D, D::Answer>,
-        run: |till, fields| {
-            let draft = read::<D>(fields)?;
-            till.admit(D::ACCESS)?;
-            json(&draft.keep(till)?)
-        },
+        run: |till, fields| json(&till.keep(&read::<D>(fields)?)?),
     }
 }
 

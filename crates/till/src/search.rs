@@ -4,7 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use dcb::{EventRef, Projection};
-use pos::{Gtin, InvalidBarcode, Product, ProductId, ShopEvent, event};
+use pos::{
+    Catalogue, Gtin, InvalidBarcode, Label, Product, ProductId, Refusal, ScaleCodes, ShopEvent,
+    event,
+};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -44,7 +47,7 @@ pub struct Found {
 #[derive(Clone, Debug, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct Scan {
-    /// A barcode in any of its forms, or a SKU.
+    /// A barcode in any of its forms, the code on the label of a scale, or a SKU.
     pub code: String,
 }
 
@@ -56,6 +59,10 @@ pub enum Scanned {
     Product {
         /// The product.
         product: Box<ProductOnHand>,
+        /// What the label says, if it is one that a scale printed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        label: Option<Label>,
     },
     /// Nothing that the shop knows.
     Unknown {
@@ -68,6 +75,13 @@ pub enum Scanned {
         code: String,
         /// What the last digit should be.
         expected: u8,
+    },
+    /// A label that its product cannot be sold by.
+    UnusableLabel {
+        /// The code, without space around it.
+        code: String,
+        /// Why, and what to do.
+        message: String,
     },
 }
 
@@ -99,14 +113,19 @@ impl Query for Scan {
     fn ask(&self, till: &Till) -> Result<Scanned, TillError> {
         let code = self.code.trim().to_owned();
         let barcode = Gtin::new(&code);
-        let product: Option<Product> = till.look_at_catalogue(|catalogue| {
-            let by_barcode = barcode.as_ref().ok().and_then(|gtin| catalogue.by_barcode(gtin));
-            let by_sku = || ProductId::new(&code).ok().and_then(|sku| catalogue.get(&sku));
-            by_barcode.or_else(by_sku).cloned()
+        let scales = till.settings()?.map(|settings| settings.scale_codes).unwrap_or_default();
+        let found = till.look_at_catalogue(|catalogue| {
+            let by_barcode = || named_by(barcode.as_ref().ok()?, catalogue, scales);
+            let by_sku = || Some((catalogue.get(&ProductId::new(&code).ok()?)?.clone(), None));
+            by_barcode().or_else(by_sku)
         })?;
-        Ok(match (product, barcode) {
-            (Some(product), _) => {
-                Scanned::Product { product: Box::new(ProductOnHand::of(product, till)?) }
+        Ok(match (found, barcode) {
+            (Some((_, Some(Err(refusal)))), _) => {
+                Scanned::UnusableLabel { code, message: refusal.message }
+            }
+            (Some((product, label)), _) => {
+                let product = Box::new(ProductOnHand::of(product, till)?);
+                Scanned::Product { product, label: label.and_then(Result::ok) }
             }
             (None, Err(InvalidBarcode::CheckDigit { expected, .. })) => {
                 Scanned::BadCheckDigit { code, expected }
@@ -114,6 +133,23 @@ impl Query for Scan {
             (None, _) => Scanned::Unknown { code },
         })
     }
+}
+
+/// The product that a barcode stands for, and what it says if it is the label of a scale. A product
+/// that has this very code goes before one that has its number.
+fn named_by(
+    code: &Gtin,
+    catalogue: &Catalogue,
+    scales: ScaleCodes,
+) -> Option<(Product, Option<Result<Label, Refusal>>)> {
+    let number = scales.product_number(code);
+    let by_code = || catalogue.by_barcode(code).filter(|_| number.as_ref() != Some(code));
+    if let Some(product) = by_code() {
+        return Some((product.clone(), None));
+    }
+    let product = catalogue.by_barcode(number.as_ref()?)?;
+    let label = Label::read(code, product, product.price, scales);
+    Some((product.clone(), Some(label)))
 }
 
 /// A view of all products by the words they are found by.
@@ -329,8 +365,8 @@ impl Projection for SearchIndex {
 #[cfg(test)]
 mod tests {
     use pos::{
-        AddProduct, BasisPoints, Checkout, CheckoutLine, Money, OpenShift, Payment, Quantity,
-        ReleaseBarcode, Tender,
+        AddProduct, AssignBarcode, BasisPoints, Checkout, CheckoutLine, Money, OpenShift, Payment,
+        Quantity, ReleaseBarcode, Tender,
     };
     use uuid::Uuid;
 
@@ -339,7 +375,7 @@ mod tests {
     use crate::testing::till;
 
     /// SKU, name, category, barcode.
-    const PRODUCTS: [(&str, &str, &str, Option<&str>); 7] = [
+    const PRODUCTS: [(&str, &str, &str, Option<&str>); 8] = [
         ("22423", "Regency Cakestand 3 Tier", "Kitchen", Some("4006381333931")),
         ("85123A", "White Hanging Heart T-Light Holder", "Lights", Some("036000291452")),
         ("84879", "Assorted Colour Bird Ornament", "Home", None),
@@ -347,6 +383,7 @@ mod tests {
         ("BAG", "Red Bag", "Bags", None),
         ("21212", "Children's Red Mug", "Kitchen", None),
         ("7", "Älg", "Home", Some("96385074")),
+        ("CHED", "Old Cheddar", "Food", Some("2100001000004")),
     ];
 
     fn shop() -> Till {
@@ -455,7 +492,7 @@ mod tests {
         let till = shop();
         let scan = |code: &str| Scan { code: code.into() }.ask(&till).unwrap();
         for code in ["4006381333931", " 04006381333931 ", "22423", "22423 "] {
-            let Scanned::Product { product } = scan(code) else { panic!("{code}") };
+            let Scanned::Product { product, label: None } = scan(code) else { panic!("{code}") };
             assert_eq!(product.product.name, "Regency Cakestand 3 Tier");
             assert_eq!(product.on_hand, None);
         }
@@ -467,5 +504,37 @@ mod tests {
         for code in ["5901234123457", "nothing", "", "123456789"] {
             assert_eq!(as_json(code), serde_json::json!({"kind": "unknown", "code": code}));
         }
+    }
+
+    #[test]
+    fn a_label_of_a_scale_is_its_product_and_what_it_says() {
+        let till = shop();
+        let assign = |sku: &str, code: &str| {
+            let product = ProductId::new(sku).unwrap();
+            let barcode = Gtin::new(code).unwrap();
+            till.execute(&AssignBarcode { product, barcode }, Uuid::now_v7()).unwrap();
+        };
+        assign("CHED", "2300001000008");
+        let scan = |code: &str| Scan { code: code.into() }.ask(&till).unwrap();
+        let read = |code| match scan(code) {
+            Scanned::Product { product, label: Some(label) } => {
+                let price = label.price.map(Money::minor);
+                (product.product.id.as_str().to_owned(), label.quantity.thousandths(), price)
+            }
+            other => panic!("{code}: {other:?}"),
+        };
+        assert_eq!(read("2100001004507"), ("CHED".into(), 450, None));
+        assert_eq!(read(" 2100001999995 "), ("CHED".into(), 99_999, None));
+        assert_eq!(read("2300001008325"), ("CHED".into(), 8_320, Some(832)));
+
+        let as_json = |code| serde_json::to_value(scan(code)).unwrap();
+        let empty = as_json("2100001000004");
+        assert_eq!(empty["kind"], "unusable_label");
+        let message = "The label on Old Cheddar says 0. Weigh it again.";
+        assert_eq!(empty["message"], message);
+        assert_eq!(as_json("2100001004500")["kind"], "bad_check_digit");
+        assert_eq!(as_json("2100002004506")["kind"], "unknown");
+        assign("BAG", "2000000000015");
+        assert!(matches!(scan("2000000000015"), Scanned::Product { label: None, .. }));
     }
 }

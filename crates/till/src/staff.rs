@@ -2,11 +2,13 @@
 //!
 //! A till has at most one person at it. Whoever opens it on the shop's folder may be there as the
 //! owner, who needs no PIN: with the folder in hand one could do anything anyway. Everybody else
-//! picks their name and enters their PIN.
+//! picks their name and enters their PIN, and is signed out when nobody attended the till for as
+//! long as the shop's settings say. What a page asks by itself is no sign of anybody, so only acts,
+//! what is kept, and [`Attend`] count.
 
 use std::sync::PoisonError;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use dcb::ReadOptions;
 use pos::event::ActRefused;
 use pos::{
@@ -22,12 +24,16 @@ use crate::queries::Query;
 use crate::{Till, TillError};
 
 /// Who is at a till.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum AtTill {
     /// Whoever has the shop's folder, under this name.
     Owner(UserId),
     /// Someone of the staff who showed it.
-    Member(UserId),
+    Member {
+        user: UserId,
+        /// When they last gave a sign of themselves.
+        attended_at: DateTime<Utc>,
+    },
 }
 
 /// Someone at a till: what they are called and may do.
@@ -68,7 +74,7 @@ impl Till {
                 if self.credentials().who_has_one()?.contains_key(&member.user) {
                     self.verify(&member.user, &pin_of(&member)?)?;
                 }
-                AtTill::Member(member.user)
+                self.attended_by(member.user)
             }
             None if [OWNER, OWNER_BEFORE].contains(&who) || names.is_empty() => AtTill::Owner(user),
             None => {
@@ -104,8 +110,36 @@ impl Till {
         let rights = self.look_at_staff(|staff| staff.rights_of(member.role))?;
         let StaffMember { user, name, role } = member;
         *self.at_till.write().unwrap_or_else(PoisonError::into_inner) =
-            Some(AtTill::Member(user.clone()));
+            Some(self.attended_by(user.clone()));
         Ok(Person { user, name, role: Some(role), rights })
+    }
+
+    fn attended_by(&self, user: UserId) -> AtTill {
+        AtTill::Member { user, attended_at: self.clock().now() }
+    }
+
+    /// Notes that whoever is at the till is there.
+    pub(crate) fn attended(&self) {
+        let mut at_till = self.at_till.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(AtTill::Member { attended_at, .. }) = &mut *at_till {
+            *attended_at = self.clock().now();
+        }
+    }
+
+    /// Signs out who did not attend the till since then, if that is too long ago.
+    fn is_locked(&self, since: DateTime<Utc>) -> Result<bool, TillError> {
+        let tills = self.settings()?.map(|settings| settings.tills).unwrap_or_default();
+        let idle = self.clock().now().signed_duration_since(since);
+        let most = TimeDelta::seconds(tills.auto_lock_seconds.into());
+        if most.is_zero() || idle < most {
+            return Ok(false);
+        }
+        let mut at_till = self.at_till.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have signed in meanwhile.
+        if matches!(&*at_till, Some(AtTill::Member { attended_at, .. }) if *attended_at == since) {
+            *at_till = None;
+        }
+        Ok(true)
     }
 
     /// Lets nobody be at the till any more.
@@ -122,7 +156,8 @@ impl Till {
                 let name = user.as_str().to_owned();
                 Ok(Some(Person { user, name, role: None, rights: Rights::all() }))
             }
-            Some(AtTill::Member(user)) => Ok(self.look_at_staff(|staff| {
+            Some(AtTill::Member { attended_at, .. }) if self.is_locked(attended_at)? => Ok(None),
+            Some(AtTill::Member { user, .. }) => Ok(self.look_at_staff(|staff| {
                 let StaffMember { user, name, role } = staff.get(&user)?.clone();
                 Some(Person { user, name, role: Some(role), rights: staff.rights_of(role) })
             })?),
@@ -225,6 +260,22 @@ impl Draft for SignOut {
 
     fn keep(&self, till: &Till) -> Result<Kept, TillError> {
         till.leave();
+        Ok(Kept {})
+    }
+}
+
+/// Tells that somebody touches the till or types, so that they stay signed in.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Attend {}
+
+impl Draft for Attend {
+    const NAME: &'static str = "attend";
+    const ACCESS: Access = Access::SignedIn;
+    type Answer = Kept;
+
+    /// There is nothing more to it: whatever is kept shows that somebody is there.
+    fn keep(&self, _till: &Till) -> Result<Kept, TillError> {
         Ok(Kept {})
     }
 }

@@ -1,8 +1,8 @@
 //! Tills for tests: on a store in memory, with a clock that stands still.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use dcb::{EventStore, MemoryStore};
 use pos::{TillId, UserId};
 
@@ -14,6 +14,26 @@ pub(crate) struct StoppedClock;
 impl Clock for StoppedClock {
     fn now(&self) -> DateTime<Utc> {
         "2026-06-01T10:00:00Z".parse().unwrap()
+    }
+}
+
+/// A clock that a test sets: it starts like [`StoppedClock`].
+#[derive(Clone)]
+pub(crate) struct SetClock(Arc<Mutex<DateTime<Utc>>>);
+
+impl SetClock {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(StoppedClock.now())))
+    }
+
+    pub(crate) fn pass(&self, seconds: i64) {
+        *self.0.lock().unwrap() += TimeDelta::seconds(seconds);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
     }
 }
 

@@ -4,15 +4,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use dcb::{EventStore, StoreError};
+use dcb::{EventRef, EventStore, Projection, StoreError};
 use pos::{
     Authority, Catalogue, Command, Context, Done, OpenShifts, Rejected, Sales, Settings, Shift,
-    ShopSettings, Staff, StockOnHand, TillId, UserId,
+    ShopSettings, Staff, StockOnHand, TillId, UserId, event,
 };
 use uuid::Uuid;
 
 use crate::carts::Carts;
 use crate::credentials::Credentials;
+use crate::operations::{Access, Draft};
 use crate::queries::Query;
 use crate::search::SearchIndex;
 use crate::staff::{Approval, AtTill, Person};
@@ -53,9 +54,7 @@ pub struct Till {
     carts: Carts,
     credentials: Credentials,
     staff: View<Staff>,
-    settings: View<Settings>,
-    catalogue: View<Catalogue>,
-    shifts: View<OpenShifts>,
+    shop: View<KnownShop>,
     stock: View<StockOnHand>,
     sales: View<Sales>,
     search: View<SearchIndex>,
@@ -80,9 +79,7 @@ impl Till {
             carts: Carts::default(),
             credentials: Credentials::default(),
             staff: View::default(),
-            settings: View::default(),
-            catalogue: View::default(),
-            shifts: View::default(),
+            shop: View::default(),
             stock: View::default(),
             sales: View::default(),
             search: View::default(),
@@ -135,6 +132,7 @@ impl Till {
         approval: Option<Approval>,
     ) -> Result<Done<C::Answer>, TillError> {
         let Person { user, role, .. } = self.acting()?;
+        self.attended();
         let own = role.map_or_else(Authority::owner, |role| Authority::staff(&user, role));
         let authority = match approval {
             Some(approval) => approval.add_to(own, self)?,
@@ -142,7 +140,7 @@ impl Till {
         };
         // The lock guards no data, only an order: a panic of an earlier act leaves nothing behind.
         let _queue = self.acting.lock().unwrap_or_else(PoisonError::into_inner);
-        let (settings, catalogue) = (self.settings()?, self.catalogue()?);
+        let shop = self.shop.now(self.store())?;
         let context = Context {
             request_id,
             at,
@@ -150,8 +148,9 @@ impl Till {
             user,
             authority,
             journal: None,
-            settings: settings.as_ref(),
-            catalogue: &catalogue,
+            settings: shop.settings.current(),
+            catalogue: &shop.catalogue,
+            shift: shop.shifts.at(&self.id).map(|open| open.shift.clone()),
         };
         pos::execute(self.store(), command, &context).map_err(|rejected| match rejected {
             Rejected::Refused { refusal, .. } => {
@@ -168,6 +167,15 @@ impl Till {
     pub fn ask<Q: Query>(&self, query: &Q) -> Result<Q::Answer, TillError> {
         self.admit(Q::ACCESS)?;
         query.ask(self)
+    }
+
+    /// Keeps something beside the history, if who is at the till may.
+    pub fn keep<D: Draft>(&self, draft: &D) -> Result<D::Answer, TillError> {
+        self.admit(D::ACCESS)?;
+        if D::ACCESS != Access::Anyone {
+            self.attended();
+        }
+        draft.keep(self)
     }
 
     /// Whether a request was carried out before.
@@ -192,12 +200,12 @@ impl Till {
 
     /// The shop's settings, if it has any.
     pub fn settings(&self) -> Result<Option<ShopSettings>, StoreError> {
-        Ok(self.settings.now(self.store())?.current().cloned())
+        self.shop.look(self.store(), |shop| shop.settings.current().cloned())
     }
 
     /// The shop's products, as they are now.
     pub fn catalogue(&self) -> Result<Arc<Catalogue>, StoreError> {
-        self.catalogue.now(self.store())
+        self.shop.look(self.store(), |shop| Arc::clone(&shop.catalogue))
     }
 
     /// Looks at the shop's products, as they are now.
@@ -205,12 +213,12 @@ impl Till {
         &self,
         look: impl FnOnce(&Catalogue) -> T,
     ) -> Result<T, StoreError> {
-        self.catalogue.look(self.store(), look)
+        self.shop.look(self.store(), |shop| look(&shop.catalogue))
     }
 
     /// The shift that is open at this till.
     pub fn current_shift(&self) -> Result<Option<Shift>, StoreError> {
-        Ok(self.shifts.now(self.store())?.at(&self.id).cloned())
+        self.shop.look(self.store(), |shop| shop.shifts.at(&self.id).cloned())
     }
 
     /// What is on hand, as it is now.
@@ -249,6 +257,29 @@ impl Till {
     /// What was sold and refunded, up to now.
     pub fn sales(&self) -> Result<Arc<Sales>, StoreError> {
         self.sales.now(self.store())
+    }
+}
+
+/// What every act is given to know, in one view, so that it is brought up to date by one read.
+#[derive(Clone, Default)]
+struct KnownShop {
+    settings: Settings,
+    /// Copied only if it changes while somebody keeps it, not with every shift.
+    catalogue: Arc<Catalogue>,
+    shifts: OpenShifts,
+}
+
+impl Projection for KnownShop {
+    fn query(&self) -> dcb::Query {
+        self.settings.query().or(self.catalogue.query()).or(self.shifts.query())
+    }
+
+    fn apply(&mut self, event: &EventRef<'_>) {
+        match event.event_type {
+            event::ShopConfigured::TYPE => self.settings.apply(event),
+            event::ShiftOpened::TYPE | event::ShiftClosed::TYPE => self.shifts.apply(event),
+            _ => Arc::make_mut(&mut self.catalogue).apply(event),
+        }
     }
 }
 

@@ -97,7 +97,7 @@ impl Shop {
             let sku = format!("P{rival}");
             shop.happens(&product(&sku, true));
             shop.happens(&desk("receive_stock", received(&sku, 10_000)));
-            shop.happens(&open_shift(&format!("T{rival}"), Uuid::now_v7()));
+            shop.happens(&own(rival, "open_shift", json!({"float": 1_000_000})));
             shop.happens(&customer(own_customer(rival)));
         }
         shop

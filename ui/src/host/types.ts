@@ -8,6 +8,8 @@ export interface Operations {
 	sign_in: { input: SignIn; output: Person };
 	/** Sign out whoever is at this till. */
 	sign_out: { input: SignOut; output: Kept };
+	/** Stay signed in: somebody touches the till, or types. */
+	attend: { input: Attend; output: Kept };
 	/** Give someone of the staff a PIN. */
 	set_pin: { input: SetPin; output: Kept };
 	/** The shop's settings and categories, and who is at this till. */
@@ -205,6 +207,9 @@ export type AssignBarcode = {
 	barcode: Gtin,
 };
 
+/** Tells that somebody touches the till or types, so that they stay signed in. */
+export type Attend = Record<symbol, never>;
+
 /** A rate in hundredths of a percent: 20 % is 2000. */
 export type BasisPoints = number;
 
@@ -268,6 +273,8 @@ export type CartLine = {
 	scannedPrice: Money,
 	/** What the product was called then. */
 	name: string,
+	/** The label it was put in by, if a scale printed one and its quantity still holds. */
+	label?: Label,
 };
 
 /** The cart is safe. */
@@ -339,6 +346,11 @@ export type CheckoutLine = {
 	 * honoured for a while; without it the price now is charged.
 	 */
 	scannedPrice?: Money,
+	/**
+	 * The code on the label of what was weighed before. Then `quantity` is what that says, and if
+	 * it holds a price, the line comes to that.
+	 */
+	label?: Gtin,
 	/** A discount on this line. */
 	discount?: GivenDiscount,
 };
@@ -605,6 +617,16 @@ export type KitComponent = {
 	product: ProductId,
 	/** How much of it is in one kit; positive. */
 	quantity: Quantity,
+};
+
+/** What the label on goods says. */
+export type Label = {
+	/** Its code. */
+	code: Gtin,
+	/** How much there is: of a label with a price as much as that buys. */
+	quantity: Quantity,
+	/** What it costs, if the label says that. */
+	price?: Money,
 };
 
 /** The limits of a product. */
@@ -919,7 +941,9 @@ export type ReceiptLine = {
 	unitPrice: Money,
 	/** The price of one unit in the catalogue. */
 	listPrice: Money,
-	/** What was taken off `unit_price` times `quantity`. */
+	/** What its label says that the line costs, if it does; else it is `unit_price` times `quantity`. */
+	labelPrice?: Money,
+	/** What was taken off that. */
 	discount?: Money,
 	/** With tax. */
 	gross: Money,
@@ -1057,7 +1081,7 @@ export type RefundableLine = {
 };
 
 /** Which rule refused. */
-export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "kit_changed" | "age_check_needed" | "price_changed" | "nothing_to_reduce" | "promotion_unknown" | "promotion_changed" | "promotion_not_running" | "promotion_used_up" | "coupon_unknown" | "coupon_spent" | "coupon_expired" | "coupon_taken" | "customer_needed" | "customer_unknown" | "not_enough_points" | "gift_card_unknown" | "gift_card_blocked" | "gift_card_too_low" | "gift_card_taken" | "credit_exceeded" | "not_owed" | "not_paid" | "sale_unknown" | "refund_exceeds_sale" | "not_permitted" | "discount_over_limit" | "not_enough_cash" | "count_outdated" | "staff_unknown" | "name_taken" | "role_just_changed" | "signed_out" | "pin_wrong" | "pin_locked";
+export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "label_unusable" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "kit_changed" | "age_check_needed" | "price_changed" | "nothing_to_reduce" | "promotion_unknown" | "promotion_changed" | "promotion_not_running" | "promotion_used_up" | "coupon_unknown" | "coupon_spent" | "coupon_expired" | "coupon_taken" | "customer_needed" | "customer_unknown" | "not_enough_points" | "gift_card_unknown" | "gift_card_blocked" | "gift_card_too_low" | "gift_card_taken" | "credit_exceeded" | "not_owed" | "not_paid" | "sale_unknown" | "refund_exceeds_sale" | "not_permitted" | "discount_over_limit" | "not_enough_cash" | "count_outdated" | "staff_unknown" | "name_taken" | "role_just_changed" | "signed_out" | "pin_wrong" | "pin_locked";
 
 /** What a `Refusal` is about. */
 export type RefusalDetails = {
@@ -1197,22 +1221,39 @@ export type SaveCart = {
 	cart: Cart,
 };
 
+/**
+ * What the shop's scales print: by which two digits their codes begin, 21 to 29, if there are any.
+ * Codes that begin with 20 hold neither; see `Gtin::in_store`.
+ */
+export type ScaleCodes = {
+	/** Of those that hold a weight, in grams; 21 unless told otherwise. */
+	weight: number | null,
+	/** Of those that hold a price, in minor units; 23 unless told otherwise. */
+	price: number | null,
+};
+
 /** Looks up what was scanned. */
 export type Scan = {
-	/** A barcode in any of its forms, or a SKU. */
+	/** A barcode in any of its forms, the code on the label of a scale, or a SKU. */
 	code: string,
 };
 
 /** What a scanned code stands for. */
 export type Scanned = { "kind": "product",
 	/** The product. */
-	product: ProductOnHand, } | { "kind": "unknown",
+	product: ProductOnHand,
+	/** What the label says, if it is one that a scale printed. */
+	label?: Label, } | { "kind": "unknown",
 	/** The code, without space around it. */
 	code: string, } | { "kind": "bad_check_digit",
 	/** The code, without space around it. */
 	code: string,
 	/** What the last digit should be. */
-	expected: number,
+	expected: number, } | { "kind": "unusable_label",
+	/** The code, without space around it. */
+	code: string,
+	/** Why, and what to do. */
+	message: string,
 };
 
 /**
@@ -1384,6 +1425,8 @@ export type ShopSettings = {
 	 * otherwise.
 	 */
 	priceGraceMinutes?: number,
+	/** What the shop's scales print. */
+	scaleCodes?: ScaleCodes,
 	/** How customers earn points, if they do. */
 	loyalty?: Loyalty,
 	/** What holds at each of its tills. */

@@ -1,4 +1,4 @@
-import type { Cart as StoredCart, ProductOnHand, Refusal } from '../host';
+import type { Cart as StoredCart, Label, ProductOnHand, Refusal } from '../host';
 import { freshId } from '../id';
 import { NOTHING, UNIT, add, amountsOfLine, type Amounts, type TaxMode } from '../money';
 
@@ -16,6 +16,8 @@ export class Line {
   scannedPrice = $state(0);
   /** How much, in thousandths. */
   quantity = $state(0);
+  /** The label of a scale that it was scanned by, until its quantity is changed. */
+  label = $state.raw<Label>();
   /** The product as it is now; `undefined` while that is not known. */
   known = $state.raw<ProductOnHand>();
   /** Why the last checkout was refused, if it was because of this line. */
@@ -27,11 +29,16 @@ export class Line {
     this.name = stored.name;
     this.scannedPrice = stored.scannedPrice;
     this.quantity = stored.quantity;
+    this.label = stored.label;
   }
 
   /** What the line comes to; `undefined` if that is too large. */
   amounts(mode: TaxMode): Amounts | undefined {
-    return amountsOfLine(this.scannedPrice, this.quantity, this.known?.taxRate ?? 0, mode);
+    const [price, quantity] =
+      this.label?.price === undefined
+        ? [this.scannedPrice, this.quantity]
+        : [this.label.price, UNIT];
+    return amountsOfLine(price, quantity, this.known?.taxRate ?? 0, mode);
   }
 }
 
@@ -39,8 +46,13 @@ export class Line {
 export class Stray {
   readonly kind = 'stray';
   readonly id = freshId();
-  /** Why it is no line: nothing has it, its check digit is wrong, or it is still to be looked up. */
-  state = $state<'unknown' | 'misread' | 'waiting'>('waiting');
+  /**
+   * Why it is no line: nothing has it, its check digit is wrong, it is a label that nothing can be
+   * sold by, or it is still to be looked up.
+   */
+  state = $state<'unknown' | 'misread' | 'unusable' | 'waiting'>('waiting');
+  /** What to do about it, in a sentence, if it is a label. */
+  advice = $state('');
 
   constructor(readonly code: string) {}
 }
@@ -96,16 +108,16 @@ export class Cart {
   }
 
   /**
-   * Puts one unit of a product in: on the line that has it at this price, or on a new one with
-   * this id.
+   * Puts a product in: one unit on the line that has it at this price, or on a new one with this
+   * id; what has a label always on one of its own.
    */
-  add(product: ProductOnHand, id = freshId()): Line {
-    let line = this.#lineFor(product);
+  add(product: ProductOnHand, id = freshId(), label?: Label): Line {
+    let line = label ? undefined : this.#lineFor(product);
     if (line) {
       line.quantity += UNIT;
       line.refusal = undefined;
     } else {
-      line = new Line(newLine(product, id));
+      line = new Line(newLine(product, id, label));
       this.rows = [...this.rows, line];
     }
     this.selectedId = line.id;
@@ -114,13 +126,13 @@ export class Cart {
     return line;
   }
 
-  /** The cart as it is kept once such a unit is in. */
-  storedWith(product: ProductOnHand, id: string): StoredCart {
+  /** The cart as it is kept once that is in. */
+  storedWith(product: ProductOnHand, id: string, label?: Label): StoredCart {
     const { stored } = this;
-    const at = this.#lineFor(product)?.id;
+    const at = label ? undefined : this.#lineFor(product)?.id;
     const lines =
       at === undefined
-        ? [...stored.lines, newLine(product, id)]
+        ? [...stored.lines, newLine(product, id, label)]
         : stored.lines.map((l) => (l.id === at ? { ...l, quantity: l.quantity + UNIT } : l));
     return { ...stored, lines };
   }
@@ -136,6 +148,7 @@ export class Cart {
   setQuantity(line: Line, quantity: number): void {
     if (quantity <= 0) return this.remove(line);
     line.quantity = Math.min(quantity, MAX_QUANTITY);
+    line.label = undefined;
     line.refusal = undefined;
     this.#changed();
   }
@@ -143,6 +156,10 @@ export class Cart {
   /** Sells a line for another price: what the product costs now. */
   takeNewPrice(line: Line, price: number): void {
     line.scannedPrice = price;
+    if (line.label?.price !== undefined && price > 0) {
+      line.quantity = Math.round((line.label.price * UNIT) / price);
+      line.label = { ...line.label, quantity: line.quantity };
+    }
     line.refusal = undefined;
     this.#changed();
   }
@@ -219,12 +236,13 @@ export class Cart {
 
   /** The cart as it is kept, without codes that stand for nothing. */
   get stored(): StoredCart {
-    const lines = this.lines.map(({ id, product, quantity, scannedPrice, name }) => ({
+    const lines = this.lines.map(({ id, product, quantity, scannedPrice, name, label }) => ({
       id,
       product,
       quantity,
       scannedPrice,
       name,
+      ...(label === undefined ? {} : { label }),
     }));
     const { id, ageChecked } = this;
     return {
@@ -237,7 +255,7 @@ export class Cart {
 
   /** The line that can take another unit of a product. */
   #lineFor({ id, price }: ProductOnHand): Line | undefined {
-    const line = this.lines.find((l) => l.product === id && l.scannedPrice === price);
+    const line = this.lines.find((l) => l.product === id && l.scannedPrice === price && !l.label);
     return line && line.quantity <= MAX_QUANTITY - UNIT ? line : undefined;
   }
 
@@ -254,8 +272,10 @@ export class Cart {
   }
 }
 
-/** A line with one unit of a product. */
-function newLine(product: ProductOnHand, id: string): StoredCart['lines'][number] {
+/** A line with what the label says of a product, or with one unit of it. */
+function newLine(product: ProductOnHand, id: string, label?: Label): StoredCart['lines'][number] {
   const { name, price } = product;
-  return { id, product: product.id, quantity: UNIT, scannedPrice: price, name };
+  const quantity = label?.quantity ?? UNIT;
+  const line = { id, product: product.id, quantity, scannedPrice: price, name };
+  return label ? { ...line, label } : line;
 }

@@ -2,6 +2,7 @@ import {
   Refusal,
   Unreachable,
   type Approval,
+  type Label,
   type PrintedReceipt,
   type Payment,
   type ProductOnHand,
@@ -354,10 +355,11 @@ export class Sale {
     const amount = given ?? this.total ?? 0;
     return this.#session.call('checkout', {
       requestId,
-      lines: lines.map(({ product, quantity, scannedPrice }) => ({
+      lines: lines.map(({ product, quantity, scannedPrice, label }) => ({
         product,
         quantity,
         scannedPrice,
+        ...(label === undefined ? {} : { label: label.code }),
       })),
       ...known,
       ...(approval === undefined ? {} : { approval }),
@@ -398,15 +400,15 @@ export class Sale {
   }
 
   /** Puts a product in. First it is kept, then shown: what stands in the cart survives a crash. */
-  async #put(product: ProductOnHand): Promise<void> {
+  async #put(product: ProductOnHand, label?: Label): Promise<void> {
     const id = freshId();
-    this.#keeper.keep(this.cart.storedWith(product, id));
+    this.#keeper.keep(this.cart.storedWith(product, id, label));
     // If it cannot be kept, that is told, and it is shown all the same.
     await this.#keeper.settled().catch(() => undefined);
-    const line = this.cart.add(product, id);
+    const line = this.cart.add(product, id, label);
     this.trouble = undefined;
     const { money } = this.#session;
-    this.said = `${line.name}, ${money.text(line.scannedPrice)}`;
+    this.said = `${line.name}, ${money.text(label?.price ?? line.scannedPrice)}`;
   }
 
   /** Finds out what a code stands for; if nobody can say yet, it waits. */
@@ -414,12 +416,17 @@ export class Sale {
     try {
       const found = await this.#session.call('scan', { code: stray.code });
       if (found.kind === 'product') {
-        await this.#put(found.product);
+        await this.#put(found.product, found.label);
         this.cart.remove(stray);
         return;
       }
-      stray.state = found.kind === 'unknown' ? 'unknown' : 'misread';
-      this.said = `No product has the code ${stray.code}.`;
+      if (found.kind === 'unusable_label') {
+        stray.state = 'unusable';
+        this.said = stray.advice = found.message;
+      } else {
+        stray.state = found.kind === 'unknown' ? 'unknown' : 'misread';
+        this.said = `No product has the code ${stray.code}.`;
+      }
       warn();
     } catch {
       stray.state = 'waiting';

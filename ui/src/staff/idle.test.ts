@@ -11,11 +11,12 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 test('a page that nobody touches for long enough is idle, once', () => {
-  const act = vi.fn();
+  const [act, seen] = [vi.fn(), vi.fn()];
   const page = new Page();
-  whenIdle(page as unknown as Window, 1000, act);
+  whenIdle(page as unknown as Window, 1000, act, seen);
   vi.advanceTimersByTime(900);
   page.dispatchEvent(new Event('keydown'));
+  expect(seen).toHaveBeenCalledTimes(1);
   vi.advanceTimersByTime(999);
   expect(act).not.toHaveBeenCalled();
   vi.advanceTimersByTime(5000);

@@ -1,10 +1,19 @@
 /** What somebody does who is there. */
 const SIGNS = ['pointerdown', 'keydown', 'wheel', 'touchstart'] as const;
 
-/** Acts when nobody touched the page for so long; returns how to stop. */
-export function whenIdle(page: Window, idleMs: number, act: () => void): () => void {
+/**
+ * Acts when nobody touched the page for so long, and tells of each sign of somebody; returns how to
+ * stop.
+ */
+export function whenIdle(
+  page: Window,
+  idleMs: number,
+  act: () => void,
+  seen: () => void = () => undefined,
+): () => void {
   let timer = page.setTimeout(act, idleMs);
   const begin = () => {
+    seen();
     page.clearTimeout(timer);
     timer = page.setTimeout(act, idleMs);
   };

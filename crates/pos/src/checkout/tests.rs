@@ -43,6 +43,7 @@ fn a_sale_records_its_total_its_lines_and_its_payments() {
         quantity: units(quantity),
         unit_price: Money::new(price),
         list_price: Money::new(price),
+        label_price: None,
         discount: Money::ZERO,
         gross: Money::new(gross),
         net: Money::new(net),

@@ -78,7 +78,10 @@ pub struct ProductSold {
     pub unit_price: Money,
     /// The price of one unit in the catalogue.
     pub list_price: Money,
-    /// What all discounts, promotions, coupons and points took off `unit_price` times `quantity`.
+    /// What its label says that the line costs, if it does; else it is `unit_price` times `quantity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_price: Option<Money>,
+    /// What all discounts, promotions, coupons and points took off that.
     #[serde(default, skip_serializing_if = "Money::is_zero")]
     pub discount: Money,
     /// With tax.

@@ -40,7 +40,8 @@ pub struct StaffRemoved {
 pub struct RoleChanged {
     /// Which role.
     pub role: Role,
-    /// All that it may do from now on.
+    /// All that it may do from now on. What later versions let somebody permit is not among it:
+    /// an update never widens a role that was changed.
     pub permissions: BTreeSet<Permission>,
     /// The largest discount it may give.
     pub discount_limit: BasisPoints,

@@ -12,6 +12,7 @@ pub(crate) struct Shop {
     pub(crate) store: MemoryStore,
     catalogue: Followed<Catalogue>,
     settings: Followed<Settings>,
+    pub(crate) shifts: Followed<OpenShifts>,
     requests: u128,
 }
 
@@ -23,6 +24,7 @@ impl Shop {
             store: MemoryStore::new(),
             catalogue: Followed::default(),
             settings: Followed::default(),
+            shifts: Followed::default(),
             requests: 0,
         };
         shop.act("T1", &ConfigureShop(settings)).unwrap();
@@ -42,10 +44,13 @@ impl Shop {
         self.requests += 1;
         self.catalogue.catch_up(&self.store).unwrap();
         self.settings.catch_up(&self.store).unwrap();
+        self.shifts.catch_up(&self.store).unwrap();
+        let till = TillId::new(till).unwrap();
         let context = Context {
             request_id: Uuid::from_u128(self.requests),
             at: "2026-03-02T10:00:00Z".parse::<DateTime<Utc>>().unwrap(),
-            till: TillId::new(till).unwrap(),
+            shift: self.shifts.view().at(&till).map(|open| open.shift.clone()),
+            till,
             user: UserId::new("ann").unwrap(),
             authority: Authority::owner(),
             journal: None,

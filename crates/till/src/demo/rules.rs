@@ -1,11 +1,11 @@
-//! What the demo shop has of every rule beyond stock and purchase limits: a kit, an age rule, a
-//! promotion, coupons, credit and a gift card.
+//! What the demo shop has of every rule beyond stock and purchase limits: a kit, an age rule, cheese
+//! by weight, a promotion, coupons, credit and a gift card.
 
 use pos::{
-    AddProduct, BasisPoints, BusinessDay, CloseShift, CouponId, CustomerId, DefineKit,
-    DefinePromotion, DeliveryLine, Discount, GiftCardId, IssueCoupons, IssueGiftCard, KitComponent,
-    Money, OpenShift, PaidIn, ProductId, Promotion, PromotionId, Quantity, ReceiveStock,
-    SetAgeRule, SetCreditLimit, ShiftId, Tender,
+    AddProduct, AssignBarcode, BasisPoints, BusinessDay, CloseShift, CouponId, CustomerId,
+    DefineKit, DefinePromotion, DeliveryLine, Discount, GiftCardId, Gtin, IssueCoupons,
+    IssueGiftCard, KitComponent, Money, OpenShift, PaidIn, ProductId, Promotion, PromotionId,
+    Quantity, ReceiveStock, SetAgeRule, SetCreditLimit, ShiftId, Tender,
 };
 
 use super::{once, step_id};
@@ -15,6 +15,8 @@ use crate::{Till, TillError};
 const KIT: &str = "TEA-FOR-TWO";
 /// The only product that is not for everybody.
 const GIN: &str = "SLOE-GIN";
+/// What is sold by weight, at a price for a kilogram.
+const CHEESE: &str = "CHEDDAR";
 const MUG: &str = "21874"; // Gin and Tonic Mug
 
 /// Lets all of it happen, and tells how many of its steps happened now.
@@ -35,6 +37,14 @@ pub(super) fn make(till: &Till, customer: &CustomerId) -> Result<u64, TillError>
     if let Some(today) = today {
         count(once(till, "promotion", &mug_days(today))?);
         count(once(till, "coupons", &coupons(today))?);
+    }
+    count(once(till, "cheese", &product(CHEESE, "Mature Cheddar, per kg", 1_850, 1_060, true))?);
+    count(once(till, "cheese delivery", &ReceiveStock { lines: vec![delivery(CHEESE, 12)] })?);
+    for (step, number) in
+        [("cheese by weight", "2100001000004"), ("cheese by price", "2300001000008")]
+    {
+        let barcode = Gtin::new(number).expect("the demo's cheese has the numbers of a scale");
+        count(once(till, step, &AssignBarcode { product: sku(CHEESE), barcode })?);
     }
     let credit = SetCreditLimit { customer: customer.clone(), limit: Money::new(20_000) };
     count(once(till, "credit", &credit)?);

@@ -1,10 +1,13 @@
+use std::sync::Arc;
+
+use dcb::MemoryStore;
 use pos::{OpenShift, Rights};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
 use crate::demo::demo;
-use crate::testing::till;
+use crate::testing::{SetClock, till};
 use crate::{ErrorCode, Fault, Kind, OPERATIONS, Operation};
 
 /// The demo's staff by role, with the PINs that everybody may see.
@@ -52,6 +55,7 @@ fn table() -> Vec<(&'static str, Option<Role>, Value)> {
     vec![
         ("staff", None, json!({})),
         ("sign_out", None, json!({})),
+        ("attend", Some(Cashier), json!({})),
         ("shop", None, json!({})),
         ("sign_in", None, json!({"user": "nobody", "pin": "0000"})),
         ("set_pin", Some(Manager), json!({"user": "nobody", "pin": "0000"})),
@@ -167,6 +171,85 @@ fn a_pin_signs_in_and_acts_carry_who_it_was() {
     call(&till, "sign_out", json!({})).unwrap();
     assert_eq!(code(call(&till, "shift", json!({}))), Some(RefusalCode::SignedOut));
     assert_eq!(call(&till, "shop", json!({})).unwrap()["person"], Value::Null);
+}
+
+/// The demo shop at a till whose clock can be set, with a cashier signed in.
+fn attended_till() -> (Till, SetClock) {
+    let (store, clock) = (Arc::new(MemoryStore::new()), SetClock::new());
+    let (id, owner) = (TillId::new("T1").unwrap(), UserId::new("ann").unwrap());
+    let till = Till::open(store, clock.clone(), id, owner);
+    demo(&till).unwrap();
+    sign_in(&till, Role::Cashier);
+    (till, clock)
+}
+
+#[test]
+fn who_left_the_till_alone_for_too_long_is_signed_out_and_the_cart_stays() {
+    let (till, clock) = attended_till();
+    let cart = json!({"id": Uuid::now_v7(), "lines": []});
+    call(&till, "save_cart", json!({"cart": cart})).unwrap();
+    clock.pass(299);
+    call(&till, "cart", json!({})).unwrap();
+    clock.pass(1);
+    assert_eq!(code(call(&till, "cart", json!({}))), Some(RefusalCode::SignedOut));
+    assert_eq!(call(&till, "shop", json!({})).unwrap()["person"], Value::Null);
+    for (name, input) in [("open_shift", json!({"float": 0})), ("attend", json!({}))] {
+        assert_eq!(code(call(&till, name, input)), Some(RefusalCode::SignedOut), "{name}");
+    }
+    sign_in(&till, Role::Supervisor);
+    assert_eq!(call(&till, "cart", json!({})).unwrap()["cart"], cart);
+}
+
+#[test]
+fn acts_and_signs_of_life_keep_who_is_at_the_till_signed_in_and_questions_do_not() {
+    let (till, clock) = attended_till();
+    let input = |name: &str| match name {
+        "open_shift" => json!({"float": 0}),
+        "save_cart" => json!({"cart": {"id": Uuid::now_v7(), "lines": []}}),
+        _ => json!({}),
+    };
+    for name in ["open_shift", "save_cart", "attend"] {
+        clock.pass(299);
+        call(&till, name, input(name)).unwrap();
+    }
+    clock.pass(200);
+    call(&till, "products", json!({})).unwrap();
+    clock.pass(100);
+    assert_eq!(code(call(&till, "products", json!({}))), Some(RefusalCode::SignedOut));
+}
+
+#[test]
+fn a_failed_sign_in_keeps_nobody_signed_in() {
+    let (till, clock) = attended_till();
+    clock.pass(299);
+    let wrong = json!({"user": colleague(&till, Role::Manager).0, "pin": "0000"});
+    assert_eq!(code(call(&till, "sign_in", wrong)), Some(RefusalCode::PinWrong));
+    clock.pass(1);
+    assert!(till.person().unwrap().is_none());
+}
+
+#[test]
+fn the_settings_say_when_a_till_locks_and_the_owner_is_never_locked_out() {
+    let (till, clock) = attended_till();
+    let lock_after = |seconds: u32| {
+        let at_till =
+            till.at_till.write().unwrap().replace(AtTill::Owner(UserId::new("o").unwrap()));
+        let mut settings = till.settings().unwrap().unwrap();
+        settings.tills.auto_lock_seconds = seconds;
+        till.execute(&pos::ConfigureShop(settings), Uuid::now_v7()).unwrap();
+        *till.at_till.write().unwrap() = at_till;
+    };
+    lock_after(0);
+    clock.pass(1_000_000);
+    assert!(till.person().unwrap().is_some());
+    lock_after(10);
+    assert!(till.person().unwrap().is_none());
+    lock_after(0);
+    assert!(till.person().unwrap().is_none(), "who was signed out stays so");
+    *till.at_till.write().unwrap() = Some(AtTill::Owner(UserId::new("o").unwrap()));
+    lock_after(10);
+    clock.pass(1_000_000);
+    assert!(till.person().unwrap().is_some());
 }
 
 #[test]
