@@ -143,6 +143,25 @@ fn a_page_calls_the_till_and_gets_answers_and_refusals_as_json() {
 }
 
 #[test]
+fn the_store_tells_its_head_and_what_this_process_did_with_it() {
+    let data = shop();
+    let served = Served::start(data.path());
+    let before = served.call("store_health", &json!({})).json();
+    assert_eq!(before["counters"]["commits"], 0);
+    let delivery = [json!({"product": "22726", "quantity": 1000})];
+    let received = json!({"requestId": request_id(2), "lines": delivery});
+    assert_eq!(served.call("receive_stock", &received).status, 200);
+    let now = served.call("store_health", &json!({})).json();
+    assert!(now["head"].as_u64() > before["head"].as_u64() && now["hash"] != before["hash"]);
+    let counters = &now["counters"];
+    assert_eq!((&counters["commits"], &counters["largestGroup"]), (&json!(1), &json!(1)));
+    assert!(counters["syncUs"].as_u64() >= counters["longestSyncUs"].as_u64());
+    let told = call(&["till", "--data", text(data.path()), "call", "store_health"]).json();
+    assert_eq!((&told["head"], &told["hash"]), (&now["head"], &now["hash"]));
+    assert_eq!(told["counters"]["commits"], 0, "it is another process");
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_its_reason() {
     let data = shop();
     let served = Served::start(data.path());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand, value_parser};
+use dcb::EventStore;
 use pos::BasisPoints;
 use serde_json::json;
 use till::replay::{Progress, ReplayOptions, replay, replay_till};
@@ -103,8 +104,9 @@ pub(crate) fn run(arguments: TillArguments) -> Outcome {
             let store = Arc::new(arguments.at.store(Some(*flush))?);
             let till = replay_till(Arc::clone(&store) as _, SystemClock);
             let outcome = replay_invoices(&till, file, options);
-            let counters = store.counters();
-            if outcome.is_ok() && counters.commits > 0 {
+            if let (Ok(()), Some(counters)) = (&outcome, store.counters())
+                && counters.commits > 0
+            {
                 eprintln!("opossum: the store wrote {counters}");
             }
             outcome

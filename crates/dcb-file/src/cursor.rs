@@ -136,11 +136,9 @@ impl<'s> FileCursor<'s> {
             if !self.block.is_empty() {
                 self.file = Some(Arc::clone(&segment.file));
                 self.window.bytes.clear();
+                let end = self.block.iter().map(|place| place.end).max().unwrap_or_default();
                 let mapping = segment.file.mapping();
-                let is_mapped = |place: &Place| {
-                    mapping.is_some_and(|m| m.bytes(place.offset..place.end).is_some())
-                };
-                self.is_mapped = self.block.iter().all(is_mapped);
+                self.is_mapped = mapping.is_some_and(|mapping| mapping.bytes(0..end).is_some());
                 break;
             }
             if self.high == 0 {
@@ -202,7 +200,7 @@ impl<'s> FileCursor<'s> {
             };
             if self.skip_damage
                 && let Some(file) = &self.file
-                && line_at(file, &self.window, place).is_none()
+                && event_at(file, &self.window, place, &mut self.unescaped).is_none()
             {
                 note_damage(self.log, file, place);
                 continue;
@@ -257,10 +255,9 @@ impl Cursor for FileCursor<'_> {
         let Self { log, file: Some(file), window, unescaped, added, tags, .. } = self else {
             return Ok(None);
         };
-        let Some(line) = line_at(file, window, place) else {
+        let Some(event) = event_at(file, window, place, unescaped) else {
             return Err((&note_damage(log, file, place)).into());
         };
-        let event = line.into_event(unescaped);
         let more = added.of(event.position);
         if more.is_empty() {
             return Ok(Some(event));
@@ -306,15 +303,21 @@ fn bytes_at<'b>(file: &'b SegmentFile, window: &'b Window, place: Place) -> Opti
     })
 }
 
-/// The line, if it is what was written.
-fn line_at<'b>(file: &'b SegmentFile, window: &'b Window, place: Place) -> Option<Line<'b>> {
+/// The event whose line stands there, if that is what was written.
+fn event_at<'b>(
+    file: &'b SegmentFile,
+    window: &'b Window,
+    place: Place,
+    unescaped: &'b mut Unescaped,
+) -> Option<EventRef<'b>> {
     let mut line = bytes_at(file, window, place)?;
     while let [rest @ .., last] = line
         && is_padding(*last)
     {
         line = rest;
     }
-    Line::parse(line).filter(|line| line.position == place.position)
+    let event = Line::parse(line, unescaped)?.event;
+    (event.position == place.position).then_some(event)
 }
 
 /// Notes that a line was whole when it was indexed and is not any more.

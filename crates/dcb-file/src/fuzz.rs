@@ -18,17 +18,12 @@ pub fn line(bytes: &[u8]) {
 }
 
 fn look_at_line(bytes: &[u8]) {
-    let Some(line) = Line::parse(bytes) else { return };
-    let _ = line.timestamp();
-    let lent = line.event();
-    let (position, tags) = (lent.position, lent.tags.iter().map(str::to_owned).collect::<Vec<_>>());
-    let event_type = lent.event_type.to_owned();
-    // Its metadata may mean nothing; then that is an error.
-    let _ = lent.to_owned();
     let mut unescaped = Unescaped::default();
-    let moved = line.into_event(&mut unescaped);
-    assert_eq!((moved.position, moved.event_type), (position, event_type.as_str()));
-    assert!(moved.tags.iter().eq(tags.iter()), "both ways tell the same tags");
+    let Some(line) = Line::parse(bytes, &mut unescaped) else { return };
+    let _ = line.timestamp();
+    let _ = line.event.tags.iter().count();
+    // Its metadata may mean nothing; then that is an error.
+    let _ = line.event.to_owned();
 }
 
 /// As an index file: whatever it says, to ask it is safe, and what it answers is in order.

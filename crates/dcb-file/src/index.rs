@@ -67,6 +67,28 @@ impl Search {
     }
 }
 
+/// Where the lines of a part stand.
+#[derive(Clone, Copy, Debug)]
+enum Places<'i> {
+    Memory(&'i [Place]),
+    /// The position of the first, where each starts, and where the last one ends.
+    File(u64, &'i [u64], u64),
+}
+
+impl Places<'_> {
+    /// The place of the line in a slot.
+    fn of(self, slot: u32) -> Option<Place> {
+        match self {
+            Self::Memory(places) => places.get(slot as usize).copied(),
+            Self::File(first, offsets, last_end) => {
+                let offset = *offsets.get(slot as usize)?;
+                let end = offsets.get(slot as usize + 1).copied().unwrap_or(last_end);
+                Some(Place { offset, end, position: first + u64::from(slot) })
+            }
+        }
+    }
+}
+
 /// One part of a segment's index.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Part<'i> {
@@ -93,13 +115,13 @@ impl<'i> Part<'i> {
 
     /// The place of the line at a position.
     pub(crate) fn at(self, position: u64) -> Option<Place> {
-        self.place(self.slot_from(position)).filter(|place| place.position == position)
+        self.places().of(self.slot_from(position)).filter(|place| place.position == position)
     }
 
-    fn place(self, slot: u32) -> Option<Place> {
+    fn places(self) -> Places<'i> {
         match self {
-            Self::Memory(index) => index.place(slot),
-            Self::File(index) => index.place(slot),
+            Self::Memory(index) => Places::Memory(index.places()),
+            Self::File(index) => index.places(),
         }
     }
 
@@ -139,10 +161,11 @@ impl<'i> Part<'i> {
         if slots.is_empty() || places.len() >= most {
             return;
         }
+        let all = self.places();
         let mut walks = self.walks(search, &slots, backwards);
         if let [walk] = walks.as_mut_slice() {
             while let (true, Some(slot)) = (places.len() < most, walk.next(&slots, backwards)) {
-                places.extend(self.place(slot));
+                places.extend(all.of(slot));
             }
             return;
         }
@@ -154,7 +177,7 @@ impl<'i> Part<'i> {
         }
         while places.len() < most {
             let Some(&Reverse((found, _))) = nearest.peek() else { break };
-            places.extend(self.place(key(found)));
+            places.extend(all.of(key(found)));
             // Several items may match the same event: all walks that stand at it go on.
             while let Some(&Reverse((same, number))) = nearest.peek() {
                 if same != found {

@@ -26,7 +26,7 @@
 //!
 //! # Watching it
 //!
-//! [`FileStore::counters`] tells what this process has done. With a `tracing` subscriber there are
+//! [`counters`](dcb::EventStore::counters) tells what this process has done. With a `tracing` subscriber there are
 //! spans for a group (`append`), its `sync`, `recovery`, `index_load` and `index_write`, and events
 //! for reads and for waiting for the lock; at the levels debug and trace, but for recovery (info) and
 //! what went wrong (warn). Without one they cost a comparison each.
@@ -65,7 +65,6 @@ mod watermark;
 pub use admin::{InvalidStoreName, delete_store, store_dir};
 pub use archive::{Archived, archive};
 pub use copy::{backup, restore};
-pub use counters::Counters;
 pub use disk::{Access, Disk, DiskFile, Mapping, SystemDisk};
 pub use log::Damage;
 pub use recovery::Recovery;

@@ -10,12 +10,11 @@
 use std::fmt;
 use std::io::Write as _;
 use std::ops::Range;
-use std::sync::LazyLock;
 
+use bytemuck::{Pod, Zeroable};
 use chrono::{DateTime, SecondsFormat, Utc};
-use dcb::{Event, EventRef, MetadataRef, StoreError, Tag, Tags};
-use memchr::memmem::Finder;
-use memchr::{memchr, memchr_iter, memchr2};
+use dcb::{Event, EventRef, Metadata, MetadataRef, StoreError, Tag, Tags};
+use memchr::{memchr, memchr2, memchr2_iter, memrchr2};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -30,18 +29,13 @@ const CRC_TAIL_LEN: usize = CRC_OPEN.len() + 8 + 2;
 const HASH_OPEN: &str = ",\"hash\":\"";
 const HASH_TAIL_LEN: usize = HASH_OPEN.len() + 64 + 2;
 
-/// Where a recorded event's metadata begins. The id always comes first, so this text can stand
-/// elsewhere in a line only by the will of its writer; then the line is read the slow way.
-const METADATA_OPEN: &str = ",\"metadata\":{\"id\":\"";
-
-static METADATA_START: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(METADATA_OPEN));
-
 /// `{"id":"`, 36 characters, `","timestamp":"`: where in the metadata the timestamp stands.
 const TIMESTAMP_OFFSET: usize = 7 + 36 + 15;
 
 /// The SHA-256 of a commit, chained to the one before it; as the 64 lower-case hex digits that are
 /// stored, because that is what the next commit's hash covers.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
 pub(crate) struct ChainHash([u8; 64]);
 
 impl ChainHash {
@@ -50,10 +44,14 @@ impl ChainHash {
 
     /// The hash of a commit: over the hash before it and the commit's bytes up to `,"hash"`.
     pub(crate) fn next(&self, commit_bytes: &[u8]) -> Self {
-        let digest = Sha256::new().chain_update(self.0).chain_update(commit_bytes).finalize();
-        let mut digits = [0; 64];
-        hex(&digest, &mut digits);
-        Self(digits)
+        let mut next = self.next_in_parts();
+        next.add(commit_bytes);
+        next.finish()
+    }
+
+    /// The same for a commit whose bytes come one behind the other.
+    pub(crate) fn next_in_parts(&self) -> NextHash {
+        NextHash(Sha256::new_with_prefix(self.0))
     }
 
     /// The 64 hex digits.
@@ -61,9 +59,25 @@ impl ChainHash {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let hex: [u8; 64] = text.as_bytes().try_into().ok()?;
-        hex.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')).then_some(Self(hex))
+    pub(crate) fn parse(text: &[u8]) -> Option<&Self> {
+        let hash: &Self = bytemuck::try_from_bytes(text).ok()?;
+        hash.0.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')).then_some(hash)
+    }
+}
+
+/// The hash of a commit of which not all bytes have come yet.
+#[derive(Debug)]
+pub(crate) struct NextHash(Sha256);
+
+impl NextHash {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> ChainHash {
+        let mut digits = [0; 64];
+        hex(&self.0.finalize(), &mut digits);
+        ChainHash(digits)
     }
 }
 
@@ -139,24 +153,6 @@ enum Keys {
     Plain { event_type: Range<usize>, tags: Range<usize> },
     /// They have escapes in the body.
     Escaped { event_type: String, tags: Vec<Tag> },
-}
-
-/// The metadata of an event that is being recorded: the timestamp is written over.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EncodedMetadata<'a> {
-    id: &'a Uuid,
-    timestamp: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    correlation_id: &'a Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    causation_id: &'a Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operation_id: &'a Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: &'a Option<String>,
-    #[serde(flatten)]
-    extra: &'a serde_json::Map<String, serde_json::Value>,
 }
 
 /// About how much of an event's body is not its data.
@@ -263,20 +259,9 @@ impl EncodedEvent {
         bodies.extend_from_slice(b",\"data\":");
         bodies.extend_from_slice(event.data.as_str().as_bytes());
         bodies.extend_from_slice(b",\"metadata\":");
-        let timestamp_at = bodies.len() + TIMESTAMP_OFFSET;
-        let metadata = &event.metadata;
-        let encoded = EncodedMetadata {
-            id: &metadata.id,
-            timestamp: NO_TIMESTAMP,
-            correlation_id: &metadata.correlation_id,
-            causation_id: &metadata.causation_id,
-            operation_id: &metadata.operation_id,
-            user_id: &metadata.user_id,
-            extra: &metadata.extra,
-        };
-        serde_json::to_writer(&mut *bodies, &encoded)?;
+        let timestamp_at = encode_metadata(&event.metadata, bodies)?;
         let body = start..bodies.len();
-        Ok(Self { body, keys, timestamp_at, given: metadata.timestamp })
+        Ok(Self { body, keys, timestamp_at, given: event.metadata.timestamp })
     }
 
     fn keys<'e>(&'e self, bodies: &'e [u8]) -> (&'e str, Tags<'e>) {
@@ -293,38 +278,59 @@ impl EncodedEvent {
     }
 }
 
+/// Writes the metadata of an event that is being recorded. Returns where its timestamp goes.
+fn encode_metadata(metadata: &Metadata, out: &mut Vec<u8>) -> Result<usize, serde_json::Error> {
+    let Metadata { id, timestamp: _, correlation_id, causation_id, operation_id, user_id, extra } =
+        metadata;
+    out.extend_from_slice(b"{\"id\":\"");
+    out.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+    out.extend_from_slice(b"\",\"timestamp\":\"");
+    let timestamp_at = out.len();
+    out.extend_from_slice(NO_TIMESTAMP.as_bytes());
+    out.push(b'"');
+    let fixed = [
+        ("correlationId", correlation_id),
+        ("causationId", causation_id),
+        ("operationId", operation_id),
+        ("userId", user_id),
+    ];
+    for (name, value) in fixed {
+        value.as_ref().map_or(Ok(()), |value| encode_field(name, value, out))?;
+    }
+    for (name, value) in extra {
+        encode_field(name, value, out)?;
+    }
+    out.push(b'}');
+    Ok(timestamp_at)
+}
+
+fn encode_field(
+    name: &str,
+    value: &impl Serialize,
+    out: &mut Vec<u8>,
+) -> Result<(), serde_json::Error> {
+    out.push(b',');
+    serde_json::to_writer(&mut *out, name)?;
+    out.push(b':');
+    serde_json::to_writer(out, value)
+}
+
 /// What the last line of a commit says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CommitMark {
+pub(crate) struct CommitMark<'a> {
     pub(crate) first: u64,
     pub(crate) group: u64,
-    pub(crate) hash: ChainHash,
+    pub(crate) hash: &'a ChainHash,
 }
 
 /// A line whose checksum is right and whose shape is known.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
-    pub(crate) position: u64,
-    event_type: Text<'a>,
-    tags: TagText<'a>,
-    data: &'a str,
-    pub(crate) metadata: &'a str,
-    pub(crate) commit: Option<CommitMark>,
+    pub(crate) event: EventRef<'a>,
+    pub(crate) commit: Option<CommitMark<'a>>,
 }
 
-#[derive(Debug)]
-enum Text<'a> {
-    Plain(&'a str),
-    Unescaped(String),
-}
-
-#[derive(Debug)]
-enum TagText<'a> {
-    Plain(&'a str),
-    Parsed(Vec<Tag>),
-}
-
-/// Type and tags of a line that has escapes in them.
+/// Takes in the type and the tags of a line that has escapes in them, or is otherwise uncommon.
 #[derive(Debug, Default)]
 pub(crate) struct Unescaped {
     event_type: String,
@@ -332,115 +338,64 @@ pub(crate) struct Unescaped {
 }
 
 impl<'a> Line<'a> {
-    /// Checks and splits a line, given without its newline. `None` means that it is not, byte for
-    /// byte, a line that a store wrote.
-    pub(crate) fn parse(line: &'a [u8]) -> Option<Self> {
+    /// Checks and splits a line, given without its newline. It is borrowed from the line's bytes and
+    /// from `unescaped`, which takes in what had to be made from them. `None` means that it is not,
+    /// byte for byte, a line that a store wrote.
+    pub(crate) fn parse(line: &'a [u8], unescaped: &'a mut Unescaped) -> Option<Self> {
         let body = simdutf8::basic::from_utf8(unseal(line)?).ok()?;
         let (body, commit) = split_commit(body);
-        Self::parse_plain(body, commit).or_else(|| Self::parse_any(body, commit))
-    }
-
-    /// The common case: no escapes in type and tags, and no look-alike of the metadata's start.
-    /// Nothing is parsed but what is looked for.
-    fn parse_plain(body: &'a str, commit: Option<CommitMark>) -> Option<Self> {
-        let rest = body.strip_prefix("{\"position\":")?;
-        let (position, rest) = leading_number(rest)?;
-        let rest = rest.strip_prefix(",\"type\":\"")?;
-        let (event_type, rest) = rest.split_at_checked(memchr2(b'"', b'\\', rest.as_bytes())?)?;
-        let rest = rest.strip_prefix("\",\"tags\":[")?;
-        let (tags, rest) = split_tags(rest)?;
-        let mut starts = METADATA_START.find_iter(rest.as_bytes());
-        let metadata_at = starts.next()?;
-        if starts.next().is_some() {
-            return None;
-        }
-        let (data, metadata) = rest.split_at_checked(metadata_at)?;
-        Some(Self {
-            position,
-            event_type: Text::Plain(event_type),
-            tags: TagText::Plain(tags),
-            data,
-            metadata: metadata.strip_prefix(",\"metadata\":")?,
-            commit,
-        })
-    }
-
-    fn parse_any(body: &'a str, commit: Option<CommitMark>) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Any<'a> {
-            position: u64,
-            r#type: String,
-            tags: Vec<Tag>,
-            #[serde(borrow)]
-            data: &'a RawValue,
-            #[serde(borrow)]
-            metadata: &'a RawValue,
-        }
-        // The body is an object whose closing brace stands behind the checksum.
-        let mut closed = String::with_capacity(body.len() + 1);
-        closed.push_str(body);
-        closed.push('}');
-        let any: Any<'_> = serde_json::from_str(&closed).ok()?;
-        let within = |part: &RawValue| {
-            let at = part.get().as_ptr() as usize - closed.as_ptr() as usize;
-            body.get(at..at + part.get().len())
-        };
-        Some(Self {
-            position: any.position,
-            data: within(any.data)?,
-            metadata: within(any.metadata)?,
-            event_type: Text::Unescaped(any.r#type),
-            tags: TagText::Parsed(any.tags),
-            commit,
-        })
-    }
-
-    /// The event, borrowed from the line's bytes and from `unescaped`, which takes in what had to be
-    /// made from them.
-    pub(crate) fn into_event<'e>(self, unescaped: &'e mut Unescaped) -> EventRef<'e>
-    where
-        'a: 'e,
-    {
-        let event_type = match self.event_type {
-            Text::Plain(text) => text,
-            Text::Unescaped(text) => {
-                unescaped.event_type = text;
-                &unescaped.event_type
-            }
-        };
-        let tags = match self.tags {
-            TagText::Plain(inside) => Tags::from_plain_json(inside),
-            TagText::Parsed(tags) => {
-                unescaped.tags = tags;
-                Tags::from_slice(&unescaped.tags)
-            }
-        };
-        let metadata = MetadataRef::Text(self.metadata);
-        EventRef { position: self.position, event_type, tags, data: self.data, metadata }
-    }
-
-    /// The event, borrowed from the line.
-    pub(crate) fn event(&self) -> EventRef<'_> {
-        EventRef {
-            position: self.position,
-            event_type: match &self.event_type {
-                Text::Plain(text) => text,
-                Text::Unescaped(text) => text,
-            },
-            tags: match &self.tags {
-                TagText::Plain(inside) => Tags::from_plain_json(inside),
-                TagText::Parsed(tags) => Tags::from_slice(tags),
-            },
-            data: self.data,
-            metadata: MetadataRef::Text(self.metadata),
-        }
+        let event = plain_event(body).or_else(|| any_event(body, unescaped))?;
+        Some(Self { event, commit })
     }
 
     /// The recording time.
     pub(crate) fn timestamp(&self) -> Option<DateTime<Utc>> {
-        let text = self.metadata.get(TIMESTAMP_OFFSET..)?.split('"').next()?;
-        text.parse().ok()
+        let MetadataRef::Text(metadata) = self.event.metadata else { return None };
+        metadata.get(TIMESTAMP_OFFSET..)?.split('"').next()?.parse().ok()
     }
+}
+
+/// The event of a line in the common case: no escapes in type and tags, and nothing nested in the
+/// metadata. Nothing is parsed but what is looked for.
+fn plain_event(body: &str) -> Option<EventRef<'_>> {
+    let (position, rest) = leading_number(body.strip_prefix("{\"position\":")?)?;
+    let rest = rest.strip_prefix(",\"type\":\"")?;
+    let (event_type, rest) = rest.split_at_checked(memchr2(b'"', b'\\', rest.as_bytes())?)?;
+    let (tags, rest) = split_tags(rest.strip_prefix("\",\"tags\":[")?)?;
+    let (data, metadata) = split_metadata(rest)?;
+    let (tags, metadata) = (Tags::from_plain_json(tags), MetadataRef::Text(metadata));
+    Some(EventRef { position, event_type, tags, data, metadata })
+}
+
+/// The event of any line.
+fn any_event<'a>(body: &'a str, unescaped: &'a mut Unescaped) -> Option<EventRef<'a>> {
+    #[derive(Deserialize)]
+    struct Any<'a> {
+        position: u64,
+        r#type: String,
+        tags: Vec<Tag>,
+        #[serde(borrow)]
+        data: &'a RawValue,
+        #[serde(borrow)]
+        metadata: &'a RawValue,
+    }
+    // The body is an object whose closing brace stands behind the checksum.
+    let mut closed = String::with_capacity(body.len() + 1);
+    closed.push_str(body);
+    closed.push('}');
+    let any: Any<'_> = serde_json::from_str(&closed).ok()?;
+    let within = |part: &RawValue| {
+        let at = part.get().as_ptr() as usize - closed.as_ptr() as usize;
+        body.get(at..at + part.get().len())
+    };
+    (unescaped.event_type, unescaped.tags) = (any.r#type, any.tags);
+    Some(EventRef {
+        position: any.position,
+        event_type: &unescaped.event_type,
+        tags: Tags::from_slice(&unescaped.tags),
+        data: within(any.data)?,
+        metadata: MetadataRef::Text(within(any.metadata)?),
+    })
 }
 
 /// The number at the start of a text, and what follows it.
@@ -457,18 +412,30 @@ fn leading_number(text: &str) -> Option<(u64, &str)> {
 /// The inside of the array of tags, if there is no escape in it, and what follows `"data":`.
 fn split_tags(text: &str) -> Option<(&str, &str)> {
     // Without escapes no quote stands inside a tag, so this end is none inside one either.
-    for bracket in memchr_iter(b']', text.as_bytes()) {
-        let (tags, rest) = text.split_at_checked(bracket)?;
+    for at in memchr2_iter(b']', b'\\', text.as_bytes()) {
+        let (tags, rest) = text.split_at_checked(at)?;
         if let Some(rest) = rest.strip_prefix("],\"data\":") {
-            return memchr(b'\\', tags.as_bytes()).is_none().then_some((tags, rest));
+            return Some((tags, rest));
+        }
+        if rest.starts_with('\\') {
+            return None;
         }
     }
     None
 }
 
+/// The data and the metadata, if no brace stands in that but its own: then they are the last two.
+/// Those of a look-alike in the data would be followed by the one that closes the data.
+fn split_metadata(text: &str) -> Option<(&str, &str)> {
+    let last = memrchr2(b'{', b'}', text.strip_suffix('}')?.as_bytes())?;
+    let (front, metadata) = text.split_at_checked(last)?;
+    let data = front.strip_suffix(",\"metadata\":")?;
+    metadata.starts_with('{').then_some((data, metadata))
+}
+
 /// Splits off the commit mark, where there is one. It ends in one brace, its own: inside the
 /// metadata it would be followed by that of the metadata.
-fn split_commit(body: &str) -> (&str, Option<CommitMark>) {
+fn split_commit(body: &str) -> (&str, Option<CommitMark<'_>>) {
     let split = || {
         let (front, tail) = body.split_at_checked(body.len().checked_sub(HASH_TAIL_LEN)?)?;
         let hash = tail.strip_prefix(HASH_OPEN)?.strip_suffix("\"}")?;
@@ -477,7 +444,7 @@ fn split_commit(body: &str) -> (&str, Option<CommitMark>) {
         let (first, group) =
             mark.strip_prefix(",\"commit\":{\"first\":")?.split_once(",\"group\":")?;
         let (first, group) = (first.parse().ok()?, group.parse().ok()?);
-        Some((event, CommitMark { first, group, hash: ChainHash::parse(hash)? }))
+        Some((event, CommitMark { first, group, hash: ChainHash::parse(hash.as_bytes())? }))
     };
     match split() {
         Some((event, mark)) => (event, Some(mark)),
@@ -523,6 +490,11 @@ mod tests {
             Event::builder("Plain").tag("k", "v").tag("k", "w").data(&[1, 2]).build().unwrap(),
             Event::builder("Quote\"d").tag("k", "a\"],\"data\":b").build().unwrap(),
             Event::builder("T").tag("k", "back\\slash").data_text(look_alike).build().unwrap(),
+            Event::builder("T").metadata("brace", "{}").user_id("\"u\"").build().unwrap(),
+            Event::builder("T")
+                .metadata("metadata", serde_json::json!({"id":"0"}))
+                .build()
+                .unwrap(),
             Event::builder("T")
                 .metadata("commit", serde_json::json!({"first":1,"group":1,"hash":"0".repeat(64)}))
                 .build()
@@ -535,20 +507,20 @@ mod tests {
         let events = awkward_events();
         let bytes = lines(&events);
         let text = std::str::from_utf8(&bytes).unwrap();
-        let parsed: Vec<Line<'_>> =
-            text.lines().map(|line| Line::parse(line.as_bytes()).expect(line)).collect();
-        assert_eq!(parsed.len(), events.len());
-        for (index, (line, sent)) in parsed.iter().zip(&events).enumerate() {
-            let mut got = line.event().to_owned().unwrap();
+        assert_eq!(text.lines().count(), events.len());
+        for (index, (line, sent)) in text.lines().zip(&events).enumerate() {
+            let mut unescaped = Unescaped::default();
+            let line = Line::parse(line.as_bytes(), &mut unescaped).expect(line);
+            let mut got = line.event.to_owned().unwrap();
             assert_eq!(got.position, 7 + index as u64);
             assert_eq!(got.event.metadata.timestamp, line.timestamp());
             got.event.metadata.timestamp = None;
             assert_eq!(&got.event, sent);
-            assert_eq!(line.commit.is_some(), index + 1 == events.len());
+            let is_last = index + 1 == events.len();
+            let hash = ChainHash::START.next(&bytes[..bytes.len() - UNHASHED_TAIL_LEN]);
+            let mark = CommitMark { first: 7, group: 7, hash: &hash };
+            assert_eq!(line.commit, is_last.then_some(mark));
         }
-        let mark = parsed.last().unwrap().commit.unwrap();
-        assert_eq!((mark.first, mark.group), (7, 7));
-        assert_eq!(mark.hash, ChainHash::START.next(&bytes[..bytes.len() - UNHASHED_TAIL_LEN]));
     }
 
     #[test]
@@ -570,7 +542,7 @@ mod tests {
         for bit in 0..line.len() * 8 {
             let mut flipped = line.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(Line::parse(&flipped).is_none(), "bit {bit}");
+            assert!(Line::parse(&flipped, &mut Unescaped::default()).is_none(), "bit {bit}");
         }
     }
 
@@ -579,7 +551,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(1);
         for length in 0..400 {
             let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
-            assert!(Line::parse(&bytes).is_none());
+            assert!(Line::parse(&bytes, &mut Unescaped::default()).is_none());
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::added_tags::{AddedTags, previous_of};
 use crate::archive;
 use crate::disk::{Access, Disk};
 use crate::index::{Place, Search};
-use crate::line::{ChainHash, CommitMark, Line};
+use crate::line::{ChainHash, CommitMark, Line, Unescaped};
 use crate::meta::{io_error, is_missing};
 use crate::scan::{LineReader, is_padding};
 use crate::segment::{BAD_LINE, Segment, SegmentFile, parse, place_of};
@@ -284,18 +284,20 @@ impl Log {
         // The commit that is being read: where it starts and which position comes next.
         let mut commit_offset = None;
         let mut next = self.head + 1;
+        let mut unescaped = Unescaped::default();
         while self.head < until {
             let raw = reader.next_line().map_err(|error| segment.file.error("reading", error))?;
             let Some(raw) = raw else { break };
             let offset = *commit_offset.get_or_insert(raw.offset);
-            let Some(line) = parse(&raw) else {
+            let Some(line) = parse(&raw, &mut unescaped) else {
                 return Ok(commit_break(next, offset, raw.offset, BAD_LINE));
             };
-            if line.position != next {
-                let reason = format!("position {} stands where {next} should", line.position);
+            let event = line.event;
+            if event.position != next {
+                let reason = format!("position {} stands where {next} should", event.position);
                 return Ok(commit_break(next, offset, raw.offset, &reason));
             }
-            let (event, place) = (line.event(), place_of(&raw, line.position));
+            let place = place_of(&raw, event.position);
             segment.recent.push(event.event_type, event.tags.iter(), place);
             if event.event_type == TAGS_ADDED {
                 Arc::make_mut(&mut self.added).push(event.position, event.data);
@@ -304,10 +306,10 @@ impl Log {
             if let Some(CommitMark { first, group, hash }) = line.commit {
                 if first != self.head + 1 || group > first {
                     let reason = "the commit does not start where it says";
-                    return Ok(commit_break(line.position, offset, raw.offset, reason));
+                    return Ok(commit_break(event.position, offset, raw.offset, reason));
                 }
-                self.head = line.position;
-                self.hash = hash;
+                self.head = event.position;
+                self.hash = *hash;
                 self.last_time = line.timestamp().unwrap_or(self.last_time).max(self.last_time);
                 segment.end = raw.end();
                 commit_offset = None;
@@ -454,10 +456,12 @@ impl Log {
             let got = segment.file.read_at(place.offset, &mut bytes).ok()?;
             bytes.truncate(got);
             bytes.truncate(bytes.iter().rposition(|byte| !is_padding(*byte))? + 1);
-            let line = Line::parse(&bytes).filter(|line| line.position == position)?;
-            Some((line.commit, line.event().data.to_owned()))
+            let mut unescaped = Unescaped::default();
+            let Line { event, commit } = Line::parse(&bytes, &mut unescaped)?;
+            let first = commit.map(|mark| mark.first);
+            (event.position == position).then(|| (first, event.data.to_owned()))
         };
-        let first = read(last)?.0?.first;
+        let first = read(last)?.0?;
         (first..=last).map(|position| Some((position, read(position)?.1))).collect()
     }
 

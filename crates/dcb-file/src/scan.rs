@@ -31,16 +31,14 @@ pub(crate) struct LineReader<'f> {
 pub(crate) struct RawLine<'b> {
     /// Where it starts in the file.
     pub(crate) offset: u64,
-    /// Without its newline.
+    /// With its newline, if one ends it.
     pub(crate) bytes: &'b [u8],
-    /// Whether a newline ends it.
-    pub(crate) terminated: bool,
 }
 
 impl RawLine<'_> {
     /// Where the next line can start.
     pub(crate) fn end(&self) -> u64 {
-        self.offset + self.bytes.len() as u64 + u64::from(self.terminated)
+        self.offset + self.bytes.len() as u64
     }
 }
 
@@ -61,28 +59,22 @@ impl<'f> LineReader<'f> {
             }
         }
         let mut searched = 0;
-        let newline = loop {
+        let length = loop {
             let rest = self.unread();
             let found = memchr::memchr(b'\n', rest.get(searched..).unwrap_or_default());
             if let Some(at) = found {
-                break Some(searched + at);
+                break searched + at + 1;
             }
             searched = rest.len();
             if !self.fill()? {
-                break None;
+                break searched;
             }
         };
         let start = self.next;
-        let length = newline.unwrap_or(self.filled - start);
-        if length == 0 {
-            return Ok(None);
-        }
-        self.next += length + usize::from(newline.is_some());
-        Ok(Some(RawLine {
-            offset: self.base + start as u64,
-            bytes: self.buffer.get(start..start + length).unwrap_or_default(),
-            terminated: newline.is_some(),
-        }))
+        self.next += length;
+        let bytes = self.buffer.get(start..self.next).unwrap_or_default();
+        let line = RawLine { offset: self.base + start as u64, bytes };
+        Ok((length > 0).then_some(line))
     }
 
     /// From where on the next line is looked for.
@@ -134,7 +126,7 @@ mod tests {
     use super::*;
     use crate::disk::{Access, Disk, SystemDisk};
 
-    fn lines(content: &[u8]) -> Vec<(u64, u64, Vec<u8>, bool)> {
+    fn lines(content: &[u8]) -> Vec<(u64, u64, Vec<u8>)> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f");
         std::fs::write(&path, content).unwrap();
@@ -143,7 +135,7 @@ mod tests {
         let mut lines = Vec::new();
         while let Some(line) = reader.next_line().unwrap() {
             let number = line_number_at(&*file, line.offset).unwrap();
-            lines.push((line.offset, number, line.bytes.to_vec(), line.terminated));
+            lines.push((line.offset, number, line.bytes.to_vec()));
         }
         lines
     }
@@ -151,10 +143,9 @@ mod tests {
     #[test]
     fn padding_is_skipped_and_lines_are_numbered_as_an_editor_does() {
         let found = lines(b"one\n\n\0\0\ntwo\nthree");
-        let expected: [(u64, u64, &[u8], bool); 3] =
-            [(0, 1, b"one", true), (8, 4, b"two", true), (12, 5, b"three", false)];
-        let expected: Vec<_> =
-            expected.into_iter().map(|(o, n, b, t)| (o, n, b.to_vec(), t)).collect();
+        let expected: [(u64, u64, &[u8]); 3] =
+            [(0, 1, b"one\n"), (8, 4, b"two\n"), (12, 5, b"three")];
+        let expected: Vec<_> = expected.into_iter().map(|(o, n, b)| (o, n, b.to_vec())).collect();
         assert_eq!(found, expected);
         assert!(lines(b"").is_empty());
         assert!(lines(&[b'\n'; 3 * CHUNK]).is_empty());
@@ -165,7 +156,7 @@ mod tests {
         let mut content = vec![b'x'; CHUNK + 17];
         content.extend_from_slice(b"\nlast\n");
         let found = lines(&content);
-        assert_eq!(found[0].2.len(), CHUNK + 17);
+        assert_eq!(found[0].2.len(), CHUNK + 18);
         assert_eq!((found[1].0, found[1].1), (CHUNK as u64 + 18, 2));
     }
 }

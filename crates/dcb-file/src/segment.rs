@@ -12,7 +12,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::added_tags::AddedTags;
 use crate::disk::{Disk, DiskFile, Mapping};
 use crate::index::{Covered, IndexFile, MemoryIndex, Part, Place, write_index};
-use crate::line::Line;
+use crate::line::{Line, Unescaped};
 use crate::log::Damage;
 use crate::meta::io_error;
 use crate::scan::{LineReader, RawLine, line_number_at};
@@ -164,13 +164,14 @@ impl Segment {
         let len = last_line.end.checked_sub(last_line.start)?;
         let mut bytes = vec![0; usize::try_from(len).ok()?];
         let got = self.file.read_at(last_line.start, &mut bytes).ok()?;
-        let line = Line::parse(bytes.get(..got)?.strip_suffix(b"\n")?)?;
+        let mut unescaped = Unescaped::default();
+        let line = Line::parse(bytes.get(..got)?.strip_suffix(b"\n")?, &mut unescaped)?;
         Some(Covered {
             first: self.first,
-            head: line.position,
+            head: line.event.position,
             end: last_line.end,
             last_offset: last_line.start,
-            hash: line.commit?.hash,
+            hash: *line.commit?.hash,
             last_time: line.timestamp()?,
             tags_added,
         })
@@ -228,7 +229,7 @@ impl Segment {
         let mut index = MemoryIndex::default();
         let mut head = covered.first - 1;
         let mut reader = LineReader::new(&**self.file, 0, covered.end);
-        let mut gap = None;
+        let (mut gap, mut unescaped) = (None, Unescaped::default());
         loop {
             let raw = match reader.next_line() {
                 Ok(Some(raw)) => raw,
@@ -239,17 +240,17 @@ impl Segment {
                     return index;
                 }
             };
-            let Some(line) = parse(&raw).filter(|line| line.position > head) else {
+            let line = parse(&raw, &mut unescaped).filter(|line| line.event.position > head);
+            let Some(Line { event, .. }) = line else {
                 gap.get_or_insert(raw.offset);
                 continue;
             };
-            if line.position > head + 1 {
+            if event.position > head + 1 {
                 let at = gap.unwrap_or(raw.offset);
-                note(self.file.damage(at, (head + 1, line.position - 1), BAD_LINE));
+                note(self.file.damage(at, (head + 1, event.position - 1), BAD_LINE));
             }
             gap = None;
-            head = line.position;
-            let event = line.event();
+            head = event.position;
             index.push(event.event_type, event.tags.iter(), place_of(&raw, head));
         }
         if head < covered.head {
@@ -261,8 +262,8 @@ impl Segment {
 }
 
 /// A line, if it is whole.
-pub(crate) fn parse<'a>(raw: &RawLine<'a>) -> Option<Line<'a>> {
-    raw.terminated.then(|| Line::parse(raw.bytes)).flatten()
+pub(crate) fn parse<'a>(raw: &RawLine<'a>, unescaped: &'a mut Unescaped) -> Option<Line<'a>> {
+    Line::parse(raw.bytes.strip_suffix(b"\n")?, unescaped)
 }
 
 pub(crate) fn place_of(raw: &RawLine<'_>, position: u64) -> Place {

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use std::time::{Duration, Instant};
 
 use dcb::{
-    AppendOptions, Event, EventStore, Events, FoldCache, Query, ReadOptions, StoreError,
+    AppendOptions, Counters, Event, EventStore, Events, FoldCache, Query, ReadOptions, StoreError,
     check_append, recording_time,
 };
 use uuid::Uuid;
 
-use crate::counters::{Counters, Tally};
+use crate::counters::Tally;
 use crate::cursor::FileCursor;
 use crate::disk::{Access, Disk, DiskFile, SystemDisk};
 use crate::index::Search;
@@ -196,11 +196,6 @@ impl FileStore {
     /// opened it, or when it found on an append that another writer had died.
     pub fn recovery(&self) -> Option<Recovery> {
         self.recovery.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What this process has done with the store since it opened it.
-    pub fn counters(&self) -> Counters {
-        self.tally.counters()
     }
 
     /// What cannot be read, in order of position. A store with damage refuses writes; reads that
@@ -514,6 +509,10 @@ impl EventStore for FileStore {
 
     fn folds(&self) -> Option<&FoldCache> {
         Some(&self.folds)
+    }
+
+    fn counters(&self) -> Option<Counters> {
+        Some(self.tally.counters())
     }
 
     fn commit_hash(&self) -> Result<Option<(u64, String)>, StoreError> {

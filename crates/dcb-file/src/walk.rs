@@ -10,7 +10,7 @@ use std::thread;
 
 use dcb::{StoreError, TAGS_ADDED};
 
-use crate::line::{ChainHash, CommitMark, UNHASHED_TAIL_LEN};
+use crate::line::{ChainHash, CommitMark, Line, NextHash, UNHASHED_TAIL_LEN, Unescaped};
 use crate::log::Damage;
 use crate::meta::Ledger;
 use crate::scan::LineReader;
@@ -70,6 +70,15 @@ pub(crate) struct Walk {
     link: Link,
     /// What does not fit.
     misfits: Vec<Damage>,
+}
+
+/// What the hash of a commit covers, while it is walked along.
+#[derive(Debug)]
+enum Hashed {
+    /// It is known what the commit follows from.
+    Following(NextHash),
+    /// What it covers, for when that is known.
+    Kept(Vec<u8>),
 }
 
 /// A commit of which it is not known yet what it follows from.
@@ -135,48 +144,55 @@ impl Walker<'_> {
             misfits: Vec::new(),
         };
         let mut reader = LineReader::new(&**file, offset, u64::MAX);
-        let mut commit = Vec::new();
+        let mut commit = Hashed::Kept(Vec::new());
         let mut told = offset;
         let mut head = position - 1;
+        let (mut is_whole, mut unescaped) = (true, Unescaped::default());
         while head < self.until {
             let raw = reader.next_line().map_err(|error| file.error("reading", error))?;
             let Some(raw) = raw else { break };
-            let line = parse(&raw).filter(|line| line.position <= self.until);
-            if line.as_ref().is_none_or(|line| line.position != walk.link.next) {
+            let line = parse(&raw, &mut unescaped).filter(|l| l.event.position <= self.until);
+            if line.as_ref().is_none_or(|line| line.event.position != walk.link.next) {
                 (walk.is_sound, walk.link.hash) = (false, None);
-                commit.clear();
+                commit = Hashed::Kept(Vec::new());
             }
-            let Some(line) = line else { continue };
-            walk.link.next = line.position + 1;
-            walk.no_events += u64::from(line.event().event_type == TAGS_ADDED);
-            commit.extend_from_slice(raw.bytes);
-            commit.push(b'\n');
-            let Some(mark) = line.commit else { continue };
-            let CommitMark { first, group, hash } = mark;
+            let Some(Line { event, commit: mark }) = line else { continue };
+            walk.link.next = event.position + 1;
+            walk.no_events += u64::from(event.event_type == TAGS_ADDED);
+            let unhashed = if mark.is_some() { UNHASHED_TAIL_LEN } else { 0 };
+            let bytes = raw.bytes.get(..raw.bytes.len().saturating_sub(unhashed));
+            match (&mut commit, bytes.unwrap_or_default()) {
+                (Hashed::Following(next), bytes) => next.add(bytes),
+                (Hashed::Kept(kept), bytes) => kept.extend_from_slice(bytes),
+            }
+            is_whole = mark.is_some();
+            let Some(CommitMark { first, group, hash }) = mark else { continue };
             walk.is_sound &= first == head + 1 && group <= first;
-            commit.truncate(commit.len().saturating_sub(UNHASHED_TAIL_LEN));
-            let misfit = |reason| file.damage(raw.offset, (first, line.position), reason);
-            let follows = walk.link.hash.is_none_or(|previous| previous.next(&commit) == hash);
+            let misfit = |reason| file.damage(raw.offset, (first, event.position), reason);
+            let before = std::mem::replace(&mut commit, Hashed::Following(hash.next_in_parts()));
+            let (follows, hashed) = match before {
+                Hashed::Following(next) => (next.finish() == *hash, Vec::new()),
+                Hashed::Kept(bytes) => (true, bytes),
+            };
             if !follows {
                 walk.misfits.push(misfit(BREAKS_CHAIN));
-            } else if line.position == self.ledger.head && !self.ledger.is_of(hash) {
+            } else if event.position == self.ledger.head && !self.ledger.is_of(*hash) {
                 walk.misfits.push(misfit(NOT_OF_LEDGER));
             } else if walk.commits == 0 && walk.is_sound {
-                let (hashed, misfit) = (std::mem::take(&mut commit), misfit(BREAKS_CHAIN));
-                walk.opening = Some(Opening { first, hashed, hash, misfit });
+                let misfit = misfit(BREAKS_CHAIN);
+                walk.opening = Some(Opening { first, hashed, hash: *hash, misfit });
             }
             walk.commits += 1;
             walk.end = raw.end();
-            (walk.hash, walk.link.hash) = (Some(hash), Some(hash));
-            head = line.position;
-            commit.clear();
+            (walk.hash, walk.link.hash) = (Some(*hash), Some(*hash));
+            head = event.position;
             if walk.end - told > TELL_BYTES {
                 (self.tell)(walk.end - told);
                 told = walk.end;
             }
         }
         (self.tell)(walk.end - told);
-        walk.is_sound &= commit.is_empty() && walk.misfits.is_empty();
+        walk.is_sound &= is_whole && walk.misfits.is_empty();
         Ok(walk)
     }
 }

@@ -401,10 +401,8 @@ impl<'a> Iterator for PlainTags<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        // Tags are short: a plain loop beats a search that has to be set up.
-        let quote = |text: &str| text.bytes().position(|byte| byte == b'"');
-        let opened = self.0.get(quote(self.0)? + 1..)?;
-        let end = quote(opened)?;
+        let opened = self.0.strip_prefix(',').unwrap_or(self.0).strip_prefix('"')?;
+        let end = memchr::memchr(b'"', opened.as_bytes())?;
         self.0 = opened.get(end + 1..)?;
         opened.get(..end)
     }

@@ -56,6 +56,7 @@
 //! I/O, and who has a runtime calls it on a blocking thread. No clock but for the recording time:
 //! business time belongs into the data.
 
+mod counters;
 mod decision;
 mod event;
 #[cfg(all(doc, not(doctest)))]
@@ -81,6 +82,7 @@ pub mod conformance;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use counters::Counters;
 pub use decision::{Attempt, DecideError, Decided, Decision, Retry, Trace, decide};
 pub use event::{
     Event, EventBuilder, EventRef, InvalidEvent, Json, Metadata, MetadataRef, SequencedEvent, Tags,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Event, EventRef, FoldCache, Metadata, Query, SequencedEvent, TAGS_ADDED};
+use crate::{Counters, Event, EventRef, FoldCache, Metadata, Query, SequencedEvent, TAGS_ADDED};
 
 /// The most bytes an event may have: the UTF-8 lengths of its type, tags, data and metadata.
 pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
@@ -64,6 +64,11 @@ pub trait EventStore: Send + Sync {
     /// its commits and has any: any change to what came before shows in it.
     fn commit_hash(&self) -> Result<Option<(u64, String)>, StoreError> {
         Ok(None)
+    }
+
+    /// What this process has done with the store since it opened it, if this store counts it.
+    fn counters(&self) -> Option<Counters> {
+        None
     }
 
     /// [`EventStore::append_with`] a condition and nothing else.

@@ -4,14 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A `key:value` pair that says what an event is about, such as `product:22423`.
 ///
 /// The key is one or more of `A-Z a-z 0-9 _ . -`; the value is any non-empty text without control
 /// characters and may itself hold colons. Several tags of an event may share a key.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Tag {
     /// `key:value`; kept as one text because that is how it is stored, compared and looked up. It is
     /// shared, because ids, events and the queries of every decision hold copies of one tag.
@@ -36,16 +36,23 @@ impl Tag {
     /// Makes a tag of a key and a value.
     pub fn new(key: impl AsRef<str>, value: impl AsRef<str>) -> Result<Self, InvalidTag> {
         let (key, value) = (key.as_ref(), value.as_ref());
-        let text = format!("{key}:{value}");
+        Self::checked(key, value, || [key, ":", value].concat().into())
+    }
+
+    fn checked(
+        key: &str,
+        value: &str,
+        text: impl FnOnce() -> Arc<str>,
+    ) -> Result<Self, InvalidTag> {
         let key_is_good = !key.is_empty()
             && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
         if !key_is_good {
-            return Err(InvalidTag::BadKey(text));
+            return Err(InvalidTag::BadKey(text().as_ref().into()));
         }
         if value.is_empty() || value.chars().any(char::is_control) {
-            return Err(InvalidTag::BadValue(text));
+            return Err(InvalidTag::BadValue(text().as_ref().into()));
         }
-        Ok(Self { text: text.into() })
+        Ok(Self { text: text() })
     }
 
     /// The part before the first colon.
@@ -74,7 +81,7 @@ impl FromStr for Tag {
     /// Reads `key:value`, split at the first colon.
     fn from_str(text: &str) -> Result<Self, InvalidTag> {
         let (key, value) = text.split_once(':').ok_or_else(|| InvalidTag::NoColon(text.into()))?;
-        Self::new(key, value)
+        Self::checked(key, value, || text.into())
     }
 }
 
@@ -86,9 +93,9 @@ impl TryFrom<String> for Tag {
     }
 }
 
-impl From<Tag> for String {
-    fn from(tag: Tag) -> Self {
-        tag.text.as_ref().into()
+impl Serialize for Tag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
     }
 }
 

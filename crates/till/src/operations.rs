@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::balances::{FindAccount, FindGiftCard, FindRefundable, ListPromotions};
 use crate::carts::{CurrentCart, SaveCart};
-use crate::queries::{AboutShop, FindProduct, FindProducts, Query, ReportSales};
+use crate::queries::{AboutShop, AboutStore, FindProduct, FindProducts, Query, ReportSales};
 use crate::reasons::TellEvents;
 use crate::receipts::{FindReceipt, PrintedReceipt, PrintedRefund};
 use crate::search::{Scan, Search};
@@ -30,6 +30,7 @@ pub const OPERATIONS: &[Operation] = &[
     draft::<Attend>("Stay signed in: somebody touches the till, or types"),
     draft::<SetPin>("Give someone of the staff a PIN"),
     query::<AboutShop>("The shop's settings and categories, and who is at this till"),
+    query::<AboutStore>("How the shop's store is doing, and what this process did with it"),
     query::<FindProducts>("Products by words and category, page by page"),
     query::<FindProduct>("One product by SKU or barcode, with its stock and limits"),
     query::<Search>("Products by the first letters of words, the best first, at most 50"),

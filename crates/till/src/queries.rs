@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use dcb::Counters;
 use pos::{
     BusinessDay, Gtin, Permission, Product, ProductId, Quantity, SalesBy, SalesReport,
     ShopSettings, StockOnHand, TillId,
@@ -67,6 +68,41 @@ impl Query for AboutShop {
             products,
             categories,
         })
+    }
+}
+
+/// Asks how the shop's store is doing.
+#[derive(Clone, Debug, Default, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct AboutStore {}
+
+/// How the shop's store is doing.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreHealth {
+    /// The position of the last event; 0 before the first.
+    #[ts(type = "number")]
+    pub head: u64,
+    /// The hash of the last commit, in hex, which stands for all of history before it; `null` in an
+    /// empty store, and in one that has no hashes.
+    pub hash: Option<String>,
+    /// What this process has done with the store since it opened it; `null` in one that does not
+    /// count.
+    pub counters: Option<Counters>,
+}
+
+impl Query for AboutStore {
+    const NAME: &'static str = "store_health";
+    const ACCESS: Access = Access::Permitted(Permission::SeeReports);
+    type Answer = StoreHealth;
+
+    fn ask(&self, till: &Till) -> Result<StoreHealth, TillError> {
+        let store = till.store();
+        let (head, hash) = match store.commit_hash()? {
+            Some((head, hash)) => (head, Some(hash)),
+            None => (store.head()?, None),
+        };
+        Ok(StoreHealth { head, hash, counters: store.counters() })
     }
 }
 

@@ -14,6 +14,8 @@ export interface Operations {
 	set_pin: { input: SetPin; output: Kept };
 	/** The shop's settings and categories, and who is at this till. */
 	shop: { input: AboutShop; output: Shop };
+	/** How the shop's store is doing, and what this process did with it. */
+	store_health: { input: AboutStore; output: StoreHealth };
 	/** Products by words and category, page by page. */
 	products: { input: FindProducts; output: ProductPage };
 	/** One product by SKU or barcode, with its stock and limits. */
@@ -131,6 +133,9 @@ export type AboutShop = Record<symbol, never>;
 
 /** Asks who may sign in here. */
 export type AboutStaff = Record<symbol, never>;
+
+/** Asks how the shop's store is doing. */
+export type AboutStore = Record<symbol, never>;
 
 /** Adds a customer. */
 export type AddCustomer = {
@@ -403,6 +408,43 @@ export type CountStock = {
 	product: ProductId,
 	/** What was found; 0 or more. */
 	counted: Quantity,
+};
+
+/**
+ * What `EventStore::counters` tells: what this process has done since
+ * it opened the store. Other processes count for themselves.
+ *
+ * Each number is exact; they are read one after the other, so one may be ahead of another.
+ */
+export type Counters = {
+	/** Appends that were written. */
+	commits: number,
+	/** Events in them. */
+	events: number,
+	/** Bytes of their lines. */
+	bytes: number,
+	/** Appends that were refused because an event matched their condition. */
+	conflicts: number,
+	/**
+	 * Groups in which the commits were written, each with one write and at most one sync;
+	 * `commits / groups` is how many shared one.
+	 */
+	groups: number,
+	/** The most commits that one group had. */
+	largestGroup: number,
+	/** Syncs of event files. */
+	syncs: number,
+	/** How long they took together, in microseconds. */
+	syncUs: number,
+	/** How long the longest took, in microseconds. */
+	longestSyncUs: number,
+	/**
+	 * How often the store's lock was not free at once, because another process, or another handle
+	 * of this one, was writing.
+	 */
+	lockWaits: number,
+	/** How long it was waited for together, in microseconds. */
+	lockWaitUs: number,
 };
 
 /** A coupon by the code printed on it, in capital letters. */
@@ -1463,6 +1505,22 @@ export type Standing = {
 	limit: Money,
 	/** What is owed. */
 	owed: Money,
+};
+
+/** How the shop's store is doing. */
+export type StoreHealth = {
+	/** The position of the last event; 0 before the first. */
+	head: number,
+	/**
+	 * The hash of the last commit, in hex, which stands for all of history before it; `null` in an
+	 * empty store, and in one that has no hashes.
+	 */
+	hash: string | null,
+	/**
+	 * What this process has done with the store since it opened it; `null` in one that does not
+	 * count.
+	 */
+	counters: Counters | null,
 };
 
 /** What the lines of one tax rate on a receipt come to. */

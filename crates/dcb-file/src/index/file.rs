@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use bytemuck::{Pod, Zeroable, bytes_of, cast_slice, try_cast_slice};
 use chrono::{DateTime, Utc};
 
-use super::{Part, Place, Posting, hash_of};
+use super::{Part, Places, Posting, hash_of};
 use crate::disk::{Access, Disk, DiskFile, Mapping};
 use crate::line::ChainHash;
 
@@ -142,7 +142,7 @@ impl IndexFile {
             head: header.first.checked_add(header.events)?.checked_sub(1)?,
             end: header.end,
             last_offset: header.last_offset,
-            hash: ChainHash::parse(std::str::from_utf8(&header.hash).ok()?)?,
+            hash: *ChainHash::parse(&header.hash)?,
             last_time: DateTime::from_timestamp_micros(header.last_time)?,
             tags_added: header.tags_added,
         };
@@ -277,11 +277,8 @@ impl Body {
         u32::try_from(slot).unwrap_or(u32::MAX).min(self.len())
     }
 
-    pub(super) fn place(&self, slot: u32) -> Option<Place> {
-        let offsets = self.offsets();
-        let offset = *offsets.get(slot as usize)?;
-        let end = offsets.get(slot as usize + 1).copied().unwrap_or(self.end);
-        Some(Place { offset, end, position: self.first + u64::from(slot) })
+    pub(super) fn places(&self) -> Places<'_> {
+        Places::File(self.first, self.offsets(), self.end)
     }
 
     pub(super) fn type_id(&self, name: &str) -> Option<u32> {

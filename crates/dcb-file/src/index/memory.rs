@@ -119,10 +119,6 @@ impl MemoryIndex {
         u32::try_from(slot).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn place(&self, slot: u32) -> Option<Place> {
-        self.places.get(slot as usize).copied()
-    }
-
     pub(super) fn type_id(&self, name: &str) -> Option<u32> {
         let same = |id: &u32| self.types.get(*id as usize).is_some_and(|t| *t.name == *name);
         self.type_ids.find(hash_of(name), same).copied()

@@ -9,6 +9,7 @@ use dcb::{StoreError, TAGS_ADDED};
 use serde::Serialize;
 
 use super::Log;
+use crate::line::{Line, Unescaped};
 use crate::scan::LineReader;
 use crate::segment::{BAD_LINE, parse, place_of};
 
@@ -124,7 +125,7 @@ impl Log {
     /// had been synced before, and what is wrong there is damage.
     pub(crate) fn has_later_group(&self, broken: &Break) -> Result<bool, StoreError> {
         let segments = self.segments.iter().skip(broken.segment);
-        let mut offset = broken.offset;
+        let (mut offset, mut unescaped) = (broken.offset, Unescaped::default());
         for segment in segments {
             let mut reader = LineReader::new(&**segment.file, offset, u64::MAX);
             offset = 0;
@@ -133,16 +134,16 @@ impl Log {
             while let Some(raw) =
                 reader.next_line().map_err(|error| segment.file.error("reading", error))?
             {
-                let Some(line) = parse(&raw) else {
+                let Some(Line { event, commit }) = parse(&raw, &mut unescaped) else {
                     run = None;
                     continue;
                 };
                 let first = match run {
-                    Some((first, last)) if last + 1 == line.position => first,
-                    _ => line.position,
+                    Some((first, last)) if last + 1 == event.position => first,
+                    _ => event.position,
                 };
-                run = Some((first, line.position));
-                if let Some(mark) = line.commit
+                run = Some((first, event.position));
+                if let Some(mark) = commit
                     && mark.first >= first
                     && mark.group > broken.position
                 {
@@ -160,7 +161,7 @@ impl Log {
         self.forget_above_head(broken.segment);
         let mut fault = Some((broken.segment, broken.shown_at, broken.reason.clone()));
         let mut found = Vec::new();
-        let mut head = self.head;
+        let (mut head, mut unescaped) = (self.head, Unescaped::default());
         let mut offset = self.segments.get(broken.segment).map_or(0, |segment| segment.end);
         for (number, segment) in self.segments.iter_mut().enumerate().skip(broken.segment) {
             let file = Arc::clone(&segment.file);
@@ -169,21 +170,22 @@ impl Log {
             while let Some(raw) =
                 reader.next_line().map_err(|error| file.error("reading", error))?
             {
-                let Some(line) = parse(&raw).filter(|line| line.position > head) else {
+                let line = parse(&raw, &mut unescaped).filter(|line| line.event.position > head);
+                let Some(Line { event, .. }) = line else {
                     fault.get_or_insert((number, raw.offset, BAD_LINE.into()));
                     continue;
                 };
                 let fault = fault.take();
-                if line.position > head + 1 {
+                if event.position > head + 1 {
                     let missing = || (number, raw.offset, "events are missing before here".into());
-                    found.push((fault.unwrap_or_else(missing), (head + 1, line.position - 1)));
+                    found.push((fault.unwrap_or_else(missing), (head + 1, event.position - 1)));
                 }
-                let (event, place) = (line.event(), place_of(&raw, line.position));
+                let place = place_of(&raw, event.position);
                 segment.recent.push(event.event_type, event.tags.iter(), place);
                 if event.event_type == TAGS_ADDED {
                     Arc::make_mut(&mut self.added).push(event.position, event.data);
                 }
-                head = line.position;
+                head = event.position;
             }
         }
         if fault.is_some() || head < durable {
