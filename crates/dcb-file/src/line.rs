@@ -539,7 +539,7 @@ mod tests {
             text.lines().map(|line| Line::parse(line.as_bytes()).expect(line)).collect();
         assert_eq!(parsed.len(), events.len());
         for (index, (line, sent)) in parsed.iter().zip(&events).enumerate() {
-            let mut got = line.event().to_owned().unwrap();
+            let mut got = line.event().to_sequenced().unwrap();
             assert_eq!(got.position, 7 + index as u64);
             assert_eq!(got.event.metadata.timestamp, line.timestamp());
             got.event.metadata.timestamp = None;
