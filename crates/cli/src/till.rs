@@ -103,6 +103,7 @@ pub(crate) fn run(arguments: TillArguments) -> Outcome {
             let store = Arc::new(arguments.at.store(Some(*flush))?);
             let till = replay_till(Arc::clone(&store) as _, SystemClock);
             let outcome = replay_invoices(&till, file, options);
+            store.sync()?;
             let counters = store.counters();
             if outcome.is_ok() && counters.commits > 0 {
                 eprintln!("opossum: the store wrote {counters}");
