@@ -43,6 +43,7 @@ pub(crate) struct Host {
 /// A till that this process is the host of.
 struct Opened {
     till: Till,
+    store: Arc<FileStore>,
     _lease: Lease,
 }
 
@@ -61,6 +62,14 @@ impl Host {
         for (name, input) in [("shop", "{}"), ("search", r#"{"text":""}"#)] {
             // What goes wrong here goes wrong again, and is told, when the window asks.
             let _ = self.call(name, input);
+        }
+    }
+
+    /// Closes the store well, if it is open. Calls that come later are still answered.
+    pub(crate) fn close(&self) {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(error)) = opened.as_ref().map(|opened| opened.store.sync()) {
+            log::error!("the store could not be closed well: {error}");
         }
     }
 
@@ -111,8 +120,9 @@ impl Arguments {
             Some(owner) => owner.clone(),
             None => UserId::new(OWNER).map_err(|e| TillError::bad_request(e.to_string()))?,
         };
-        let mut till =
-            Till::open(Arc::new(store), SystemClock, self.till.clone(), owner).in_folder(&data);
+        let store = Arc::new(store);
+        let till = Till::open(Arc::clone(&store) as _, SystemClock, self.till.clone(), owner);
+        let mut till = till.in_folder(&data);
         if self.demo && is_new {
             till::demo::demo(&till)?;
         }
@@ -120,7 +130,7 @@ impl Arguments {
             till = till.signed_out_if_anyone_can_sign_in();
         }
         log::info!("till {} is open on {}", self.till, data.display());
-        Ok(Opened { till, _lease: lease })
+        Ok(Opened { till, store, _lease: lease })
     }
 
     fn data_folder(&self) -> Result<PathBuf, TillError> {

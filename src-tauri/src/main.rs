@@ -12,7 +12,7 @@ mod host;
 use std::sync::Arc;
 
 use clap::Parser;
-use tauri::{AppHandle, Manager};
+use tauri::{AppHandle, Manager, RunEvent};
 use tauri_plugin_log::{RotationStrategy, Target, TargetKind};
 
 use crate::host::{Arguments, Host};
@@ -35,7 +35,13 @@ fn main() -> tauri::Result<()> {
         .plugin(changes::plugin(Arc::clone(&host)))
         .manage(host)
         .invoke_handler(tauri::generate_handler![call::call])
-        .run(context)
+        .build(context)?
+        .run(|app, event| {
+            if let RunEvent::Exit = event {
+                app.state::<Arc<Host>>().close();
+            }
+        });
+    Ok(())
 }
 
 /// A log in files of limited size, in the platform's place for logs.

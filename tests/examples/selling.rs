@@ -139,7 +139,7 @@ fn sell_in_the_past(shop: &Shop, sales: u64) {
     let (positions, _) = shop.sell(0);
     let sale = shop.read(&positions);
     let sale: Vec<Recorded> =
-        sale.iter().map(|e| Recorded::decode(&e.event.as_ref(e.position)).unwrap()).collect();
+        sale.iter().map(|e| Recorded::decode(&e.as_event_ref()).unwrap()).collect();
     let again = |n: u64| {
         let request = Uuid::from_u128(n.into());
         let mut events: Vec<Event> = sale

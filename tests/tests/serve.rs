@@ -305,6 +305,36 @@ fn a_till_has_one_host_until_that_ends() {
     Served::start(data.path());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_till_that_is_asked_to_end_leaves_a_ledger_that_knows_its_last_sale() {
+    let data = shop();
+    let head_in_ledger = || {
+        let ledger = std::fs::read_to_string(data.path().join("store/ledger.json")).unwrap();
+        serde_json::from_str::<Value>(&ledger).unwrap()["head"].as_u64().unwrap()
+    };
+    let before = head_in_ledger();
+    let mut served = Served::start(data.path());
+    let mut changes = served.changes();
+    let sold = served
+        .call(
+            "checkout",
+            &json!({
+                "requestId": request_id(2),
+                "lines": [{"product": "85014B", "quantity": 1000}],
+                "payments": [{"tender": "card", "amount": 595}],
+            }),
+        )
+        .json();
+    assert!(sold["number"].is_number(), "{sold}");
+    assert_eq!(head_in_ledger(), before);
+    let pid = served.process.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(served.process.wait().unwrap().success());
+    assert!(head_in_ledger() > before);
+    assert_eq!(changes.by_ref().last(), Some(head_in_ledger()));
+}
+
 #[test]
 fn a_shop_that_is_not_there_is_not_made_up() {
     let data = tempfile::tempdir().unwrap();

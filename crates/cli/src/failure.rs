@@ -82,7 +82,7 @@ impl From<StoreError> for Failure {
             StoreError::ConditionFailed { .. } => Status::ConditionFailed,
             StoreError::LockTimeout { .. } | StoreError::Cancelled => Status::LockTimeout,
             StoreError::Damaged { .. } => Status::Damaged,
-            StoreError::ReadOnly { .. } | StoreError::Io { .. } => Status::Io,
+            _ => Status::Io,
         };
         Self::Message(status, error.to_string())
     }

@@ -27,6 +27,7 @@ use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use clap::Args;
 use dcb::EventStore;
+use dcb_file::FileStore;
 use serde::Deserialize;
 use serde_json::json;
 use till::{ErrorCode, Fault, Lease, Operation, Till, TillError};
@@ -51,18 +52,21 @@ pub(crate) struct ServeArguments {
     port: u16,
 }
 
-/// Serves until the process is ended. At whatever moment that is, nothing that was answered is
-/// lost.
+/// Serves until the process is asked to end, and then closes the store well. However it ends,
+/// nothing that was answered is lost.
 pub(crate) fn run(arguments: &ServeArguments) -> Outcome {
     let at = &arguments.at;
     let store = Arc::new(at.store(None)?);
     let _lease = Lease::take(&at.data_folder()?, &at.till_id()?)?;
     let till = at.till_to_sign_in_at(Arc::clone(&store))?;
     let runtime = tokio::runtime::Runtime::new().map_err(failed)?;
-    runtime.block_on(serve(Arc::new(till), store, arguments.port))
+    let served = runtime.block_on(serve(Arc::new(till), Arc::clone(&store), arguments.port));
+    // It waits for the calls that are under way.
+    drop(runtime);
+    served.and(Ok(store.sync()?))
 }
 
-async fn serve(till: Arc<Till>, store: Arc<dyn EventStore>, port: u16) -> Outcome {
+async fn serve(till: Arc<Till>, store: Arc<FileStore>, port: u16) -> Outcome {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
         if error.kind() == ErrorKind::AddrInUse {
             let taken = format!("port {port} is taken; leave --port out to get a free one");
@@ -76,12 +80,35 @@ async fn serve(till: Arc<Till>, store: Arc<dyn EventStore>, port: u16) -> Outcom
     let host = Host {
         till,
         heads: heads.subscribe(),
-        names: [format!("127.0.0.1:{port}"), format!("localhost:{port}")],
+        names: ["127.0.0.1", "localhost"].map(|name| match port {
+            // Browsers leave it out.
+            80 => name.to_owned(),
+            port => format!("{name}:{port}"),
+        }),
         token: token.clone(),
     };
     std::thread::spawn(move || follow(&*store, &heads));
     print_text(&format!("http://127.0.0.1:{port}/?token={token}\n"))?;
-    axum::serve(listener, routes(Arc::new(host))).await.map_err(failed)
+    // Listeners for changes stay for as long as they like: they are not waited for.
+    tokio::select! {
+        ended = axum::serve(listener, routes(Arc::new(host))) => ended.map_err(failed),
+        asked = asked_to_end() => asked.map_err(failed),
+    }
+}
+
+/// Waits until somebody presses Ctrl-C, or the system asks the process to end.
+async fn asked_to_end() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 fn failed(error: io::Error) -> Failure {
@@ -116,7 +143,7 @@ struct Host {
     till: Arc<Till>,
     /// The store's head, as it changes.
     heads: watch::Receiver<u64>,
-    /// By which names, with its port, a browser may call this server.
+    /// By which names, with its port if that is not HTTP's own, a browser may call this server.
     names: [String; 2],
     token: String,
 }

@@ -225,6 +225,7 @@ pub(crate) fn run(command: StoreCommand) -> Outcome {
         StoreCommand::Append { dir, condition, flush } => {
             let store = open(&dir, flush.into())?;
             let positions = store.append(&events_on_stdin()?, condition.as_ref())?;
+            store.close()?;
             print_json(&serde_json::json!({
                 "first": positions.first(),
                 "last": positions.last(),

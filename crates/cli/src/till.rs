@@ -104,6 +104,7 @@ pub(crate) fn run(arguments: TillArguments) -> Outcome {
             let store = Arc::new(arguments.at.store(Some(*flush))?);
             let till = replay_till(Arc::clone(&store) as _, SystemClock);
             let outcome = replay_invoices(&till, file, options);
+            store.sync()?;
             if let (Ok(()), Some(counters)) = (&outcome, store.counters())
                 && counters.commits > 0
             {

@@ -280,7 +280,7 @@ fn merge_added(
     block: &mut Vec<Place>,
 ) {
     let by_added = log.matches_by_added(added, search, range);
-    block.extend(by_added.into_iter().filter_map(|position| segment.place_of(position)));
+    block.extend(by_added.into_iter().filter_map(|position| log.place_in(segment, position)));
     block.retain(|place| !added.is_line(place.position));
     block.sort_unstable_by_key(|place| place.position);
     block.dedup();

@@ -511,7 +511,7 @@ mod tests {
         for (index, (line, sent)) in text.lines().zip(&events).enumerate() {
             let mut unescaped = Unescaped::default();
             let line = Line::parse(line.as_bytes(), &mut unescaped).expect(line);
-            let mut got = line.event.to_owned().unwrap();
+            let mut got = line.event.to_sequenced().unwrap();
             assert_eq!(got.position, 7 + index as u64);
             assert_eq!(got.event.metadata.timestamp, line.timestamp());
             got.event.metadata.timestamp = None;

@@ -446,11 +446,16 @@ impl Log {
         }
     }
 
+    /// Where the line at a position of a segment stands.
+    pub(crate) fn place_in(&self, segment: &Segment, position: u64) -> Option<Place> {
+        segment.place_of(position, &mut |damage| self.note_damage(damage))
+    }
+
     /// The position and the data of each line of the commit that ends at a position.
     fn commit_at(&self, last: u64) -> Option<Vec<(u64, String)>> {
         let segment = self.segments_between(last, last).last()?;
         let read = |position| {
-            let place = segment.place_of(position)?;
+            let place = self.place_in(segment, position)?;
             let len = usize::try_from(place.end - place.offset).ok()?;
             let mut bytes = vec![0; len];
             let got = segment.file.read_at(place.offset, &mut bytes).ok()?;
@@ -521,6 +526,7 @@ impl Log {
         let Some(segment) = self.segments.get(number) else { return Ok(()) };
         disk.create_dir(&self.indices)
             .map_err(|error| io_error("creating", &self.indices, error))?;
-        segment.write_index(disk, &self.index_path(segment.first), &self.added)
+        let note = &mut |damage| self.note_damage(damage);
+        segment.write_index(disk, &self.index_path(segment.first), &self.added, note)
     }
 }

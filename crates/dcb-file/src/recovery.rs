@@ -77,7 +77,8 @@ pub(crate) fn recover(
     // so it is written again.
     let restarted = known.is_some() && boot.is_some() && same_boot.is_none();
     if !restarted {
-        write_again(log, same_boot)?;
+        // What was appended without a flush may be unsynced from far before the watermark on.
+        write_again(log, same_boot.filter(|_| ledger.unsynced_from.is_none()))?;
     }
     if known.is_none() {
         sync_names(scope.disk, scope.dir)?;

@@ -59,6 +59,15 @@ impl SegmentFile {
         Ok(())
     }
 
+    /// Cuts off the room behind an offset.
+    ///
+    /// Only who holds the store's lock calls it.
+    pub(crate) fn trim(&self, end: u64) -> io::Result<()> {
+        // Less is known to be there before it is gone: nobody looks at a mapping behind its file.
+        self.allocated.fetch_min(end, Ordering::Relaxed);
+        self.file.set_len(end)
+    }
+
     /// Reads a few bytes that are known to be there, or padding.
     pub(crate) fn peek<const N: usize>(&self, offset: u64) -> io::Result<[u8; N]> {
         let mut bytes = [0; N];
@@ -177,9 +186,9 @@ impl Segment {
         })
     }
 
-    /// Where the line at a position stands.
-    pub(crate) fn place_of(&self, position: u64) -> Option<Place> {
-        self.parts(&mut |_| {}).into_iter().find_map(|part| part.at(position))
+    /// Where the line at a position stands. What is found damaged on the way is noted.
+    pub(crate) fn place_of(&self, position: u64, note: &mut dyn FnMut(Damage)) -> Option<Place> {
+        self.parts(note).into_iter().find_map(|part| part.at(position))
     }
 
     /// Where the lines start that no index file knows.
@@ -188,18 +197,19 @@ impl Segment {
     }
 
     /// Writes the index of all that is known of this segment to a file, unless there is nothing that
-    /// the file does not know, or some of it is damaged.
+    /// the file does not know, or some of it is damaged; what is found so on the way is noted.
     pub(crate) fn write_index(
         &self,
         disk: &dyn Disk,
         path: &Path,
         added: &AddedTags,
+        note: &mut dyn FnMut(Damage),
     ) -> Result<(), StoreError> {
         let covered = self.recent.last().and_then(|last| {
             self.covered_by(last.offset..last.end, added.position_up_to(last.position))
         });
         let Some(covered) = covered else { return Ok(()) };
-        let parts = self.parts(&mut |_| {});
+        let parts = self.parts(note);
         let events: u64 = parts.iter().map(|part| u64::from(part.len())).sum();
         if covered.end != self.end || self.first + events != covered.head + 1 {
             return Ok(());

@@ -399,7 +399,7 @@ impl FileStore {
 impl Drop for FileStore {
     fn drop(&mut self) {
         // Whoever opens the store next recovers what this could not finish.
-        let _ = self.close();
+        let _ = self.sync();
     }
 }
 

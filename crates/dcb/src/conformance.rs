@@ -220,7 +220,7 @@ pub fn a_query_finds_exactly_what_matches(store: &dyn EventStore) {
         let Ok(query) = Query::any_of(items) else { continue };
         let expected: Vec<u64> = appended
             .iter()
-            .filter(|(position, event)| query.matches(&event.as_ref(*position)))
+            .filter(|(position, event)| query.matches(&event.at(*position)))
             .map(|(position, _)| *position)
             .collect();
         assert_eq!(positions(store, &query, ReadOptions::default()), expected, "{query:?}");

@@ -29,7 +29,7 @@ impl From<Vec<Event>> for Decision<()> {
 /// How often and how long a decision is tried again after a conflict.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
-    /// The most retries. With a deadline, it and not this ends the retrying.
+    /// The most retries. With a deadline they don't count.
     pub retries_max: u32,
     /// How long to wait before the first retry; it doubles with each, up to one second, and a
     /// random share of up to half of it is left off, so that rivals part.
@@ -53,17 +53,21 @@ impl Retry {
 
     /// Retry until this long after the start, first after `delay`.
     pub fn until(deadline: Duration, delay: Duration) -> Self {
-        Self { retries_max: u32::MAX, delay, deadline: Some(deadline) }
+        Self { delay, deadline: Some(deadline), ..Self::default() }
     }
 
-    fn pause(&self, retries: u32, started: Instant) -> Option<Duration> {
-        if retries >= self.retries_max {
-            return None;
-        }
+    /// How long to wait before another try, so many retries and so much time after the first one;
+    /// `None` when it is time to give up.
+    fn pause(&self, retries: u32, elapsed: Duration) -> Option<Duration> {
         let full = self.delay.saturating_mul(1 << retries.min(10)).min(Duration::from_secs(1));
         let pause = full.mul_f64(1.0 - fastrand::f64() / 2.0);
-        let in_time = self.deadline.is_none_or(|deadline| started.elapsed() + pause < deadline);
-        in_time.then_some(pause)
+        match self.deadline {
+            None => (retries < self.retries_max).then_some(pause),
+            Some(deadline) => {
+                let left = deadline.saturating_sub(elapsed);
+                (!left.is_zero()).then_some(pause.min(left))
+            }
+        }
     }
 }
 
@@ -173,7 +177,7 @@ pub fn decide<M: DecisionModel, T, R>(
             (Ok(_), Err(StoreError::ConditionFailed { .. })) => {}
             (Ok(_), Err(error)) => return Err(error.into()),
         }
-        match retry.pause(retries, started) {
+        match retry.pause(retries, started.elapsed()) {
             Some(pause) => std::thread::sleep(pause),
             None => break,
         }
@@ -239,5 +243,15 @@ mod tests {
         let Err(DecideError::Contended { trace }) = contended else { panic!("{contended:?}") };
         assert_eq!(trace.attempts.len(), 3);
         assert_eq!(store.count(&Query::types(["Mine"]).unwrap()).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_deadline_ends_the_retrying_and_the_number_of_retries_does_not() {
+        let retry = Retry { deadline: Some(Duration::from_secs(5)), ..Retry::default() };
+        let after = |seconds| retry.pause(1_000, Duration::from_secs_f64(seconds));
+        assert!(after(4.0).is_some_and(|pause| pause >= Duration::from_millis(500)));
+        assert!(after(4.99).is_some_and(|pause| pause <= Duration::from_millis(10)));
+        assert_eq!(after(5.0), None);
+        assert_eq!(Retry::never().pause(0, Duration::ZERO), None);
     }
 }

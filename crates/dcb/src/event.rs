@@ -52,6 +52,12 @@ impl Default for Json {
     }
 }
 
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -174,13 +180,41 @@ pub struct Event {
 }
 
 /// An [`Event`] with the position at which a store recorded it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+///
+/// In JSON: `{"position":17,"type":"T","tags":["k:v"],"data":{…},"metadata":{…}}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "FlatEvent")]
 pub struct SequencedEvent {
     /// Where the event stands in the store's order; at least 1.
     pub position: u64,
     /// The event; its metadata has a timestamp.
     #[serde(flatten)]
     pub event: Event,
+}
+
+/// How a [`SequencedEvent`] is read: flattening would not keep the text of the data.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FlatEvent {
+    position: u64,
+    r#type: String,
+    tags: Vec<Tag>,
+    data: Json,
+    metadata: Metadata,
+}
+
+impl From<FlatEvent> for SequencedEvent {
+    fn from(flat: FlatEvent) -> Self {
+        let FlatEvent { position, r#type: event_type, tags, data, metadata } = flat;
+        Self { position, event: Event { event_type, tags, data, metadata } }
+    }
+}
+
+impl SequencedEvent {
+    /// The same, borrowed.
+    pub fn as_event_ref(&self) -> EventRef<'_> {
+        self.event.at(self.position)
+    }
 }
 
 impl Event {
@@ -220,8 +254,13 @@ impl Event {
         })
     }
 
-    /// This event as a reader at `position` sees it.
-    pub fn as_ref(&self, position: u64) -> EventRef<'_> {
+    /// Reads the data as `T`. The error says where it does not fit.
+    pub fn data_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.data.as_str())
+    }
+
+    /// This event as a reader sees it who finds it at `position`.
+    pub fn at(&self, position: u64) -> EventRef<'_> {
         EventRef {
             position,
             event_type: &self.event_type,
@@ -241,6 +280,7 @@ pub struct EventBuilder {
 
 /// Why something is not an [`Event`].
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidEvent {
     /// A tag is malformed.
     #[error(transparent)]
@@ -380,7 +420,7 @@ impl EventRef<'_> {
     }
 
     /// An owned copy. The error means that the recorded text is no metadata.
-    pub fn to_owned(&self) -> Result<SequencedEvent, serde_json::Error> {
+    pub fn to_sequenced(&self) -> Result<SequencedEvent, serde_json::Error> {
         Ok(SequencedEvent {
             position: self.position,
             event: Event {
@@ -489,8 +529,17 @@ mod tests {
         }
         for value in [Course::Defined { capacity: 3 }, Course::Renamed { name: "é\"\n".into() }] {
             let event = Event::from_typed(&value, []).unwrap();
-            assert_eq!(event.as_ref(1).typed::<Course>().unwrap(), value);
+            assert_eq!(event.at(1).typed::<Course>().unwrap(), value);
         }
+    }
+
+    #[test]
+    fn a_recorded_event_is_read_back_from_its_json_with_the_text_of_its_data() {
+        let event = Event::builder("T").tag("a", "1").data_text(r#"{"n":1.50}"#);
+        let recorded = SequencedEvent { position: 7, event: event.user_id("u1").build().unwrap() };
+        let text = serde_json::to_string(&recorded).unwrap();
+        assert_eq!(serde_json::from_str::<SequencedEvent>(&text).unwrap(), recorded, "{text}");
+        assert_eq!(recorded.as_event_ref().to_sequenced().unwrap(), recorded);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl EventStore for MemoryStore {
         let found = log
             .events
             .iter()
-            .filter(|e| options.admit(e.position) && query.matches(&e.event.as_ref(e.position)));
+            .filter(|e| options.admit(e.position) && query.matches(&e.as_event_ref()));
         let limit = options.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
         let found: Vec<SequencedEvent> = match options.backwards {
             false => found.take(limit).cloned().collect(),
@@ -77,8 +77,7 @@ impl EventStore for MemoryStore {
             let after = condition.after.unwrap_or(0);
             let is_of_older_epoch = condition.after.is_some_and(|after| after < log.tags_added_at);
             let conflict = log.events.iter().find(|e| {
-                e.position > after
-                    && condition.fail_if_events_match.matches(&e.event.as_ref(e.position))
+                e.position > after && condition.fail_if_events_match.matches(&e.as_event_ref())
             });
             let tags_added = is_of_older_epoch.then_some(log.tags_added_at);
             let conflicts = conflict.map(|event| event.position).into_iter().chain(tags_added);
@@ -150,7 +149,7 @@ impl Maintenance for MemoryStore {
             if event.event_type != event_type {
                 continue;
             }
-            let seen = event.as_ref(*position);
+            let seen = event.at(*position);
             let new = missing_tags(&seen, factory(&seen));
             added.events += 1;
             added.tags += new.len() as u64;
@@ -176,7 +175,7 @@ impl Cursor for Found {
     fn next(&mut self) -> Result<Option<EventRef<'_>>, StoreError> {
         let event = self.events.get(self.next);
         self.next += 1;
-        Ok(event.map(|e| e.event.as_ref(e.position)))
+        Ok(event.map(|e| e.as_event_ref()))
     }
 }
 

@@ -505,8 +505,7 @@ mod tests {
             }
         });
         let numbered = store.read(&Query::all(), ReadOptions::default()).unwrap();
-        let numbers: Vec<u64> =
-            numbered.map(|e| e.unwrap().event.as_ref(1).data_as().unwrap()).collect();
+        let numbers: Vec<u64> = numbered.map(|e| e.unwrap().event.data_as().unwrap()).collect();
         assert_eq!(numbers, (0..200).collect::<Vec<u64>>());
     }
 }

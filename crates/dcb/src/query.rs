@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn matches(query: &Query) -> bool {
-        query.matches(&sale().as_ref(1))
+        query.matches(&sale().at(1))
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The contract of an event store.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,6 +104,79 @@ pub trait EventStore: Send + Sync {
     }
 }
 
+/// A pointer to a store is that store.
+macro_rules! is_the_store_behind {
+    ($($pointer:ty),*) => {$(
+        impl<S: EventStore + ?Sized> EventStore for $pointer {
+            fn read(&self, query: &Query, options: ReadOptions) -> Result<Events<'_>, StoreError> {
+                (**self).read(query, options)
+            }
+
+            fn append_with(
+                &self,
+                events: &[Event],
+                options: &AppendOptions,
+            ) -> Result<Vec<u64>, StoreError> {
+                (**self).append_with(events, options)
+            }
+
+            fn head(&self) -> Result<u64, StoreError> {
+                (**self).head()
+            }
+
+            fn wait_for(
+                &self,
+                position: u64,
+                timeout: Duration,
+            ) -> Result<Option<u64>, StoreError> {
+                (**self).wait_for(position, timeout)
+            }
+
+            fn store_id(&self) -> Uuid {
+                (**self).store_id()
+            }
+
+            fn tag_epoch(&self) -> u64 {
+                (**self).tag_epoch()
+            }
+
+            fn folds(&self) -> Option<&FoldCache> {
+                (**self).folds()
+            }
+
+            fn commit_hash(&self) -> Result<Option<(u64, String)>, StoreError> {
+                (**self).commit_hash()
+            }
+
+            fn counters(&self) -> Option<Counters> {
+                (**self).counters()
+            }
+
+            fn append(
+                &self,
+                events: &[Event],
+                condition: Option<&AppendCondition>,
+            ) -> Result<Vec<u64>, StoreError> {
+                (**self).append(events, condition)
+            }
+
+            fn read_last(&self, query: &Query) -> Result<Option<SequencedEvent>, StoreError> {
+                (**self).read_last(query)
+            }
+
+            fn count(&self, query: &Query) -> Result<u64, StoreError> {
+                (**self).count(query)
+            }
+
+            fn exists(&self, query: &Query) -> Result<bool, StoreError> {
+                (**self).exists(query)
+            }
+        }
+    )*};
+}
+
+is_the_store_behind!(&S, Box<S>, Arc<S>);
+
 /// What must not have happened for an append to go ahead.
 ///
 /// In JSON: `{"failIfEventsMatch":QUERY,"after":N}`.
@@ -186,7 +260,7 @@ pub struct Events<'s> {
 }
 
 /// What an engine implements to yield the events of a read.
-pub trait Cursor {
+pub trait Cursor: Send {
     /// Lends the next event, or `None` at the end; not called again after an error.
     fn next(&mut self) -> Result<Option<EventRef<'_>>, StoreError>;
 }
@@ -213,13 +287,19 @@ impl<'s> Events<'s> {
     }
 }
 
+impl fmt::Debug for Events<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("head", &self.head).finish_non_exhaustive()
+    }
+}
+
 impl Iterator for Events<'_> {
     type Item = Result<SequencedEvent, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let owned = match self.next_ref() {
             Ok(None) => return None,
-            Ok(Some(event)) => event.to_owned().map_err(|error| StoreError::Damaged {
+            Ok(Some(event)) => event.to_sequenced().map_err(|error| StoreError::Damaged {
                 place: format!("position {}", event.position),
                 reason: format!("its metadata cannot be read: {error}"),
             }),
@@ -234,6 +314,7 @@ impl Iterator for Events<'_> {
 
 /// Why a store did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The request itself is wrong; nothing was written.
     #[error(transparent)]
@@ -295,6 +376,7 @@ pub fn next_step(error: &std::io::Error) -> &'static str {
 
 /// Why a batch of events cannot be appended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidAppend {
     /// There is no event.
     #[error("there is nothing to append; give at least one event")]

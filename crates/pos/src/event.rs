@@ -327,8 +327,8 @@ mod tests {
         let foreign = Event::builder("Foreign").build().unwrap();
         let broken = Event::builder(ProductSold::TYPE).data(&"text").build().unwrap();
         for event in [foreign, broken] {
-            assert_eq!(ShopEvent::decode(&event.as_ref(1)), None);
-            assert_eq!(Recorded::decode(&event.as_ref(1)), None);
+            assert_eq!(ShopEvent::decode(&event.at(1)), None);
+            assert_eq!(Recorded::decode(&event.at(1)), None);
         }
     }
 }

@@ -96,7 +96,8 @@
 //!
 //! # What is deliberately absent
 //!
-//! No I/O, no clock and no chance: time and ids come in with the [`Context`]. No floats, and no
+//! No I/O, no clock and no chance: time and ids come in with the [`Context`]; only an event's own id
+//! in its metadata is made with the event. No floats, and no
 //! arithmetic on money that is not checked. No names of people but in `private` objects of events.
 
 #![warn(clippy::float_arithmetic, clippy::arithmetic_side_effects)]

@@ -528,7 +528,7 @@ mod tests {
         let mut sales = Sales::default();
         for event in store.read(&sales.query(), dcb::ReadOptions::default()).unwrap() {
             let event = event.unwrap();
-            sales.apply(&event.event.as_ref(event.position));
+            sales.apply(&event.as_event_ref());
             let report = sales.report(SalesBy::Day, None, None);
             assert!([0, 339, 459].contains(&report.total.gross.minor()));
         }

@@ -32,7 +32,7 @@ fn event(fixture: &Value) -> Event {
 fn every_event_ever_written_loads_and_says_what_it_said() {
     for fixture in fixtures() {
         let written = event(&fixture);
-        let Some(Recorded { when, event, .. }) = Recorded::decode(&written.as_ref(1)) else {
+        let Some(Recorded { when, event, .. }) = Recorded::decode(&written.at(1)) else {
             panic!("{fixture} does not load")
         };
         let today = event.encode(&when);

@@ -114,6 +114,7 @@ impl From<StoreError> for TillError {
             StoreError::Damaged { .. } => Fault::Damaged,
             StoreError::NotAStore(_) => Fault::NotAStore,
             StoreError::Io { source, .. } => fault_of(source),
+            _ => Fault::Io,
         };
         Self::new(fault, error.to_string())
     }

@@ -240,7 +240,7 @@ fn limits(set: &LimitSet) -> String {
 /// The number of a sale's receipt.
 fn receipt_of(sale: &SaleId, till: &Till) -> Result<Option<String>, TillError> {
     let first = till.store().read_last(&Events::tagged([SaleCompleted::TYPE], sale.tag()))?;
-    Ok(first.and_then(|first| match ShopEvent::decode(&first.event.as_ref(first.position)) {
+    Ok(first.and_then(|first| match ShopEvent::decode(&first.as_event_ref()) {
         Some(ShopEvent::SaleCompleted(sale)) => Some(sale.series.receipt(sale.number).to_string()),
         _ => None,
     }))

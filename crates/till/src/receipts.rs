@@ -161,7 +161,7 @@ impl Query for FindReceipt {
         ];
         let query = called.into_iter().flatten().reduce(dcb::Query::or).ok_or_else(not_found)?;
         let first = till.store().read_last(&query)?.ok_or_else(not_found)?;
-        match ShopEvent::decode(&first.event.as_ref(first.position)) {
+        match ShopEvent::decode(&first.as_event_ref()) {
             Some(ShopEvent::SaleCompleted(sale)) => {
                 find_sale(till, &sale.sale)?.map(AnyReceipt::Sale).ok_or_else(not_found)
             }

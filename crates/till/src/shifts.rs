@@ -170,8 +170,7 @@ impl Query for ReportZ {
             }
             let opened = dcb::Query::tagged([ShiftOpened::TYPE], closed.shift.tag());
             let opened = till.store().read_last(&opened)?;
-            let opened =
-                opened.and_then(|event| Recorded::decode(&event.event.as_ref(event.position)));
+            let opened = opened.and_then(|event| Recorded::decode(&event.as_event_ref()));
             let (opened_at, float) = match opened {
                 Some(Recorded { when, event: ShopEvent::ShiftOpened(opened), .. }) => {
                     (Some(when.at), opened.float)

@@ -50,6 +50,12 @@ impl<P: Projection + Clone> View<P> {
 #[derive(Default)]
 struct Shared<P>(Arc<P>);
 
+impl<P> Clone for Shared<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
 impl<P: Projection + Clone> Projection for Shared<P> {
     fn query(&self) -> Query {
         self.0.query()

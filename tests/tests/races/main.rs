@@ -114,9 +114,8 @@ impl Shop {
 
     fn recorded_after(&self, head: u64) -> Vec<ShopEvent> {
         let events = self.store.read(&Query::all(), ReadOptions::from(head + 1)).unwrap();
-        let decode = |event: dcb::SequencedEvent| {
-            Recorded::decode(&event.event.as_ref(event.position)).unwrap().event
-        };
+        let decode =
+            |event: dcb::SequencedEvent| Recorded::decode(&event.as_event_ref()).unwrap().event;
         events.map(|event| decode(event.unwrap())).collect()
     }
 

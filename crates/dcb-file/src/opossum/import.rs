@@ -95,7 +95,6 @@ pub fn import(
             return Err(ImportError::BadFiles(bad));
         }
         store.close()?;
-        drop(store);
         let report = verify(aside, Arc::clone(&options.disk))?;
         match report.damage.first() {
             Some(damage) => Err(StoreError::from(damage).into()),

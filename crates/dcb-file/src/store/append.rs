@@ -187,8 +187,9 @@ impl FileStore {
             }
         }
         self.queue.state().waiting.splice(0..0, requests);
-        if written.is_ok() {
-            self.index_what_grew();
+        match written {
+            Ok(()) => self.index_what_grew(),
+            Err(error) => *own.answer() = Some(Err(error)),
         }
     }
 
@@ -250,6 +251,9 @@ impl FileStore {
         }
         let conflicts = answers.iter().filter(|answer| answer.is_err()).count() as u64;
         self.tally.refused(conflicts);
+        // An index that turned out to be garbage was made again from the log while it was asked, and
+        // where that is damaged it has not told all.
+        self.check_writable()?;
         if let Some(segment) = &group.segment {
             self.write_and_publish(&group, segment, &mark)?;
             let (events, bytes) = (group.context.next - 1 - end.head, group.bytes.len() as u64);
@@ -306,6 +310,7 @@ fn same_for_another(error: &StoreError) -> StoreError {
         StoreError::Damaged { place, reason } => {
             StoreError::Damaged { place: place.clone(), reason: reason.clone() }
         }
+        StoreError::NotAStore(why) => StoreError::NotAStore(why.clone()),
         other => StoreError::ReadOnly { reason: other.to_string() },
     }
 }

@@ -1,9 +1,8 @@
 //! Adding tags to past events.
 
 use dcb::{
-    AppendCondition, AppendOptions, EventRef, EventStore, InvalidAppend, InvalidEvent,
-    MAX_COMMIT_EVENTS, MAX_EVENT_BYTES, Maintenance, Query, ReadOptions, StoreError, Tag,
-    TagsAdded, missing_tags,
+    AppendCondition, AppendOptions, EventRef, EventStore, InvalidAppend, MAX_COMMIT_EVENTS,
+    MAX_EVENT_BYTES, Maintenance, Query, ReadOptions, StoreError, Tag, TagsAdded, missing_tags,
 };
 
 use super::FileStore;
@@ -66,10 +65,7 @@ impl FileStore {
     ) -> Result<u64, StoreError> {
         let lines = match lines(event_type, before, tags) {
             Ok(lines) => lines,
-            Err(InvalidEvent::Data(error)) => return Err(unwritable(&error)),
-            Err(InvalidEvent::Tag(error)) => {
-                return Err(unwritable(&serde::ser::Error::custom(error)));
-            }
+            Err(error) => return Err(unwritable(&serde::ser::Error::custom(error))),
         };
         if lines.len() > MAX_COMMIT_EVENTS {
             return Err(InvalidAppend::TooManyEvents { count: lines.len() }.into());

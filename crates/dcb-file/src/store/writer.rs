@@ -154,8 +154,8 @@ impl FileStore {
 
     /// Ends a segment for good: nothing is written to it any more.
     fn seal(&self, full: &LastSegment, end: &End) -> Result<(), StoreError> {
-        self.sync(full)?;
-        full.file.set_len(full.end).map_err(|e| full.file.error("trimming", e))?;
+        self.sync_segment(full)?;
+        full.file.trim(full.end).map_err(|e| full.file.error("trimming", e))?;
         self.write_ledger(end, (!self.options.flush).then_some(end.head + 1))?;
         let last = self.log().segments.len().saturating_sub(1);
         self.write_index(last);
@@ -217,7 +217,7 @@ impl FileStore {
 
     /// Makes everything durable, and the ledger say so.
     pub(super) fn settle(&self, end: &End) -> Result<(), StoreError> {
-        end.segment.as_ref().map_or(Ok(()), |last| self.sync(last))?;
+        end.segment.as_ref().map_or(Ok(()), |last| self.sync_segment(last))?;
         self.write_ledger(end, None)
     }
 
@@ -238,14 +238,14 @@ impl FileStore {
         let written = segment.file.write_at(segment.end, bytes);
         written.map_err(|error| self.poisoned_by(segment.file.error("writing to", error)))?;
         match self.options.flush {
-            true => self.sync(segment),
+            true => self.sync_segment(segment),
             false => Ok(()),
         }
     }
 
     /// Syncs a segment. After a failure nobody knows what is on disk, and asking again would not
     /// tell: the system may have dropped what it could not write.
-    fn sync(&self, segment: &LastSegment) -> Result<(), StoreError> {
+    fn sync_segment(&self, segment: &LastSegment) -> Result<(), StoreError> {
         let _span = tracing::debug_span!("sync", segment = segment.first).entered();
         let started = Instant::now();
         let synced = segment.file.sync();
@@ -264,12 +264,17 @@ impl FileStore {
         error
     }
 
-    /// What a clean close leaves behind: everything synced, and a ledger that says so, so that any
-    /// bad line found later is known to be damage.
-    pub(crate) fn close(&self) -> Result<(), StoreError> {
-        if !self.ledger_is_behind.load(Ordering::Acquire) || self.check_writable().is_err() {
+    /// Makes everything durable that any process appended, and has the store's ledger say so: any
+    /// bad line found later is then known to be damage, and not the trace of a power cut.
+    ///
+    /// It is what a store opened with `flush: false` does for its last appends before they count as
+    /// safe. [`FileStore::close`] does it, too. An error leaves everything readable; what was
+    /// durable before stays so. Without appends of this process since the last time it does nothing.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        if !self.ledger_is_behind.load(Ordering::Acquire) {
             return Ok(());
         }
+        self.check_writable()?;
         let _lock = self.lock(None)?;
         let mark = self.catch_up_as_writer()?;
         self.settle(&self.log().end())?;
@@ -277,6 +282,14 @@ impl FileStore {
         if bytes >= INDEX_AT_CLOSE_BYTES {
             self.write_index(last);
         }
-        self.write_watermark(&Watermark { unsynced_from: 0, ..mark })
+        self.write_watermark(&Watermark { unsynced_from: 0, ..mark })?;
+        self.ledger_is_behind.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// [`FileStore::sync`], and the end of this handle. Dropping it does the same but cannot tell
+    /// whether it went well.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.sync()
     }
 }

@@ -192,27 +192,29 @@ fn a_process_killed_at_any_operation_loses_nothing_acknowledged() {
 }
 
 #[test]
-fn what_is_appended_after_a_kill_outlives_a_power_cut() {
-    for cut in 0..=operations_of_the_workload(true) {
-        let disk = PowerDisk::default();
-        disk.cut_after(cut);
-        let mut told = workload(&disk, true);
-        let disk = disk.after_kill();
-        let Ok(store) = FileStore::open_or_create(DIR, options(&disk, true)) else {
-            panic!("killed after operation {cut}: the store does not open");
-        };
-        told.created = true;
-        told.acknowledged = commits(&store);
-        for _ in 0..=cut % 3 {
-            let next = u32::try_from(told.acknowledged.len()).unwrap() + 1;
-            store.append(&commit(next), None).unwrap();
-            told.acknowledged.push(next);
-        }
-        std::mem::forget(store);
-        let case = format!("killed after operation {cut}, then a power cut");
-        for seed in 0..5 {
-            let mut random = fastrand::Rng::with_seed(seed);
-            check(&disk.after_power_cut(&mut random), &told, true, &case);
+fn what_is_read_and_appended_after_a_kill_outlives_a_power_cut() {
+    for flush in [true, false] {
+        for cut in 0..=operations_of_the_workload(flush) {
+            let disk = PowerDisk::default();
+            disk.cut_after(cut);
+            let mut told = workload(&disk, flush);
+            let disk = disk.after_kill();
+            let Ok(store) = FileStore::open_or_create(DIR, options(&disk, true)) else {
+                panic!("killed after operation {cut}: the store does not open");
+            };
+            told.created = true;
+            told.acknowledged = commits(&store);
+            for _ in 0..cut % 4 {
+                let next = u32::try_from(told.acknowledged.len()).unwrap() + 1;
+                store.append(&commit(next), None).unwrap();
+                told.acknowledged.push(next);
+            }
+            std::mem::forget(store);
+            let case = format!("killed after operation {cut}, then a power cut, flush: {flush}");
+            for seed in 0..5 {
+                let mut random = fastrand::Rng::with_seed(seed);
+                check(&disk.after_power_cut(&mut random), &told, true, &case);
+            }
         }
     }
 }

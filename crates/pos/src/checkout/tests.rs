@@ -407,9 +407,7 @@ fn what_lies_on_the_counter_can_be_sold_although_none_should_be_left() {
     let wanted = Checkout { override_stock: true, ..cart(&[("A", 7), ("B", 1)], &[(CASH, 939)]) };
     at("T1", 1).act(&store, &wanted).unwrap();
     let told = store.read_last(&dcb::Query::types(["StockOverridden"]).unwrap()).unwrap().unwrap();
-    let Some(ShopEvent::StockOverridden(told)) =
-        ShopEvent::decode(&told.event.as_ref(told.position))
-    else {
+    let Some(ShopEvent::StockOverridden(told)) = ShopEvent::decode(&told.as_event_ref()) else {
         panic!("{told:?}")
     };
     assert_eq!((told.product, told.on_hand, told.sold), (sku("A"), units(5), units(7)));

@@ -136,7 +136,7 @@ fn numbers(store: &MemoryStore) -> BTreeMap<String, Vec<u64>> {
     let mut numbers: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for event in store.read(&dcb::Query::all(), ReadOptions::default()).unwrap() {
         let event = event.unwrap();
-        let (series, number) = match ShopEvent::decode(&event.event.as_ref(event.position)) {
+        let (series, number) = match ShopEvent::decode(&event.as_event_ref()) {
             Some(ShopEvent::SaleCompleted(e)) => (e.series, e.number),
             Some(ShopEvent::RefundCompleted(e)) => (e.series, e.number),
             _ => continue,

@@ -52,6 +52,7 @@ impl Shelves {
 }
 
 /// What is on hand by all that happened until some moment.
+#[derive(Clone)]
 struct StockUntil {
     end: DateTime<Utc>,
     stock: StockOnHand,
