@@ -174,14 +174,63 @@ test.describe('the cart', () => {
 
 test.describe('search', () => {
   test('finds from the first letter, and Enter takes the best', async ({ till }) => {
+    const marked = till.page.locator('.tile[aria-current=true]');
+    await expect(marked).toHaveCount(0);
     await till.press('F2');
     await till.type('c');
     await expect(till.tiles.first()).toContainText(/\bC/i);
+    await expect(till.tiles.first()).toHaveAttribute('aria-current', 'true');
     await till.type('akestand');
     await expect(till.tiles).toHaveCount(1);
+    await expect(marked).toHaveAttribute('data-product', '22423');
     await till.press('Enter');
     await expect(till.line({ id: '22423' })).toBeVisible();
     await expect(till.search).toHaveValue('');
+    await expect(marked).toHaveCount(0);
+  });
+
+  test('takes the best of the category that is chosen', async ({ till, shop }) => {
+    const input = { text: 'r', category: 'Garden' };
+    const { products } = await shop.call('search', input);
+    const everywhere = await shop.call('search', { text: 'r', limit: 1 });
+    expect(products[0].id).not.toBe(everywhere.products[0].id);
+    await till.press('F2');
+    await till.type('r');
+    await till.page.getByRole('tab', { name: 'Garden' }).click();
+    const marked = till.page.locator('.tile[aria-current=true]');
+    await expect(marked).toHaveAttribute('data-product', products[0].id);
+    await till.press('F2');
+    await till.press('Enter');
+    await expect(till.line(products[0])).toBeVisible();
+  });
+
+  test('takes the one that is marked, also when another has become more popular', async ({
+    till,
+    shop,
+  }) => {
+    await till.press('F2');
+    await till.type('alarm');
+    await expect(till.tiles).toHaveCount(6);
+    const second = await till.tiles.nth(1).getAttribute('data-product');
+    await shop.sellElsewhere(second);
+    // It stays in its place, and is the best now.
+    await expect(till.tiles.nth(1)).toHaveAttribute('aria-current', 'true');
+    await expect(till.tiles.nth(1)).toHaveAttribute('data-product', second);
+    await till.press('Enter');
+    await expect(till.line({ id: second })).toBeVisible();
+  });
+
+  test('asks once for each key', async ({ till }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await till.press('F2');
+    const asked = [];
+    till.page.on('request', (request) => {
+      if (request.url().includes('/api/call/')) asked.push(request.postDataJSON());
+    });
+    await till.type('mug');
+    await expect(till.tiles.first()).toContainText('Mug');
+    expect(asked).toEqual([{ text: 'm' }, { text: 'mu' }, { text: 'mug' }]);
   });
 
   test('begins when letters are typed anywhere', async ({ till }) => {
@@ -273,6 +322,21 @@ test.describe('the scanner', () => {
     await till.scan(BIRD);
     await expect(till.line(BIRD)).toBeVisible();
     await expect(till.total).toHaveText('£2.75');
+  });
+
+  test('may be slow, where that is set', async ({ till }) => {
+    const slowly = { gapMs: 100 };
+    await till.scan(MUG);
+    await till.scan(BIRD, slowly);
+    // Nobody can tell it from a person who types a quantity, which is the largest there may be.
+    await expect(till.line(MUG)).toContainText('1,000,000×');
+    await expect(till.line(BIRD)).toBeHidden();
+    await till.page.evaluate(() => localStorage.setItem('scanner-gap-ms', '150'));
+    await till.page.reload();
+    await expect(till.line(MUG)).toBeVisible();
+    await till.scan(BIRD, slowly);
+    await expect(till.line(BIRD)).toContainText('1×');
+    await expect(till.line(MUG)).toContainText('1,000,000×');
   });
 
   test('is heard wherever the focus is', async ({ till }) => {

@@ -98,10 +98,19 @@ export class Shop {
 
   /** Starts a till's host, where somebody must sign in first if anyone can. */
   async serveSignedOut(...options) {
-    const args = ['serve', '--data', this.data, ...options];
-    this.#host = spawn(OPOSSUM, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const command = [OPOSSUM, 'serve', '--data', this.data, ...options];
+    // The superuser may write where it says that nobody may, unless that right is given up.
+    if (process.getuid?.() === 0) command.unshift('setpriv', '--bounding-set=-dac_override');
+    const [program, ...args] = command;
+    this.#host = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     for await (const line of createInterface(this.#host.stdout)) return line;
     throw new Error('the host said nothing and ended');
+  }
+
+  /** Lets nobody write to the shop's history, or lets them again. */
+  protect(isProtected = true) {
+    const store = join(this.data, 'store');
+    execFileSync('chmod', ['-R', isProtected ? 'a-w' : 'u+w', store]);
   }
 
   /** Lets the host answer nothing for a while, as a machine that is too busy would. */
@@ -112,6 +121,11 @@ export class Shop {
   /** Lets it answer again. */
   goOn() {
     this.#host.kill('SIGCONT');
+  }
+
+  /** The host's process. */
+  get pid() {
+    return this.#host?.pid;
   }
 
   /** Ends the host as a power cut would. */
@@ -126,6 +140,7 @@ export class Shop {
   /** Ends the host and removes the folder. */
   async close() {
     await this.kill();
+    this.protect(false);
     rmSync(this.data, { recursive: true, force: true });
   }
 }
@@ -149,17 +164,17 @@ async function signIn(address, who) {
 let scanned = 0;
 
 /**
- * Types a code as a scanner does: faster than any person, and with Enter at the end. A machine that
- * is busy may notice half of it so much later.
+ * Types a code as a scanner does: faster than any person, with so much between two keys, and with
+ * Enter at the end. A machine that is busy may notice half of it so much later.
  */
-export async function scan(page, code, { heldUpMs = 0 } = {}) {
+export async function scan(page, code, { gapMs = 5, heldUpMs = 0 } = {}) {
   const cdp = await page.context().newCDPSession(page);
   const keys = [...[...code].map((key) => ({ key, text: key })), { key: 'Enter', text: '\r' }];
   const start = Math.max(Date.now() / 1000, scanned + 0.1);
-  scanned = start + keys.length * 0.005;
+  scanned = start + (keys.length * gapMs) / 1000;
   const press = (key, index) => {
     // The scanner's own time, in seconds: a busy machine makes no pauses in it.
-    const timestamp = start + index * 0.005;
+    const timestamp = start + (index * gapMs) / 1000;
     return [
       cdp.send('Input.dispatchKeyEvent', { type: 'keyDown', timestamp, ...key }),
       cdp.send('Input.dispatchKeyEvent', { type: 'keyUp', timestamp, key: key.key }),

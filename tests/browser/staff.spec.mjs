@@ -85,6 +85,21 @@ test('what a cashier may not do alone goes on with the PIN of who may', async ({
   await expect(till.receipt).toContainText('T1-1');
 });
 
+test('a receipt names who sold it, whoever is at the till and whoever has left', async ({
+  till,
+  shop,
+}) => {
+  await till.scan(MUG);
+  await till.press('F12');
+  await expect(till.receipt).toContainText('Served by Priya Nair');
+  const { cashier } = await shop.call('receipt', { receipt: 'T1-1' });
+  await till.button('Lock the till').click();
+  await till.enterPin('Tom Ashby', '4444');
+  await shop.act('remove_staff', { user: cashier });
+  await till.page.reload();
+  await expect(till.receipt).toContainText('Served by Priya Nair');
+});
+
 test('much cash in the drawer asks for a drop to the safe', async ({ till, shop }) => {
   const { shift } = await shop.call('shift');
   const more = { shift: shift.shift, way: 'in', amount: 25_000, reason: 'more change' };

@@ -369,6 +369,40 @@ test.describe('a store that is damaged', () => {
   });
 });
 
+test.describe('a store that can only be read', () => {
+  test('is told with the first sale, shows what is there, and keeps the cart until it is mended', async ({
+    page,
+  }) => {
+    const shop = Shop.demo();
+    await shop.open();
+    shop.protect();
+    const till = new Till(page);
+    await till.open(await shop.serve());
+    await till.search.fill('alarm');
+    await expect(till.tiles).toHaveCount(6);
+    await till.search.fill('');
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await till.press('F12');
+    await expect(page.getByText('The shop’s data can only be read')).toBeVisible();
+    const told = page.getByRole('alert').getByText('give this user the right to write there');
+    await expect(told).toBeVisible();
+    await till.button('Try again').click();
+    await expect(till.receipt).toBeHidden();
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toBeVisible();
+    await shop.kill();
+
+    shop.protect(false);
+    await till.open(await shop.serve());
+    await expect(till.line(MUG)).toBeVisible();
+    await till.press('F12');
+    await expect(till.receipt).toContainText('£2.75');
+    await expect(page.getByText('The shop’s data can only be read')).toBeHidden();
+    await shop.close();
+  });
+});
+
 test('a shop that is not set up says how to begin', async ({ page }) => {
   const shop = Shop.empty();
   await page.goto(await shop.serve());

@@ -76,13 +76,6 @@ export class Session {
     this.staff = await this.call('staff', {});
   }
 
-  /** What someone is called; those who are not known here are called by their id. */
-  nameOf(user: string): string {
-    const { person, staff } = this;
-    const known = person?.user === user ? person : staff.find((other) => other.user === user);
-    return known?.name ?? user;
-  }
-
   /** Signs someone in, in place of whoever is there. */
   async signIn(user: string, pin: string): Promise<void> {
     await this.call('sign_in', { user, pin });

@@ -357,9 +357,9 @@ impl FileStore {
     }
 
     fn protected_error(&self) -> StoreError {
-        let why = "the folder is write-protected; give this user the right to write there";
-        let source = std::io::Error::new(std::io::ErrorKind::PermissionDenied, why);
-        io_error("writing to", &self.dir, source)
+        let dir = self.dir.display();
+        let reason = format!("{dir} is write-protected; give this user the right to write there");
+        StoreError::ReadOnly { reason }
     }
 
     /// The end of the log, with what other processes have appended; an error if it is damaged.

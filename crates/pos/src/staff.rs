@@ -269,6 +269,8 @@ pub struct StaffMember {
 #[derive(Clone, Debug, Default)]
 pub struct Staff {
     members: BTreeMap<UserId, StaffMember>,
+    /// The names of those who left: what they did stays theirs.
+    former: BTreeMap<UserId, String>,
     given: BTreeMap<Role, Rights>,
 }
 
@@ -276,6 +278,12 @@ impl Staff {
     /// Someone of the staff.
     pub fn get(&self, user: &UserId) -> Option<&StaffMember> {
         self.members.get(user)
+    }
+
+    /// What someone is called who is on the staff, or was.
+    pub fn name_of(&self, user: &UserId) -> Option<&str> {
+        let member = self.members.get(user).map(|member| &member.name);
+        member.or_else(|| self.former.get(user)).map(String::as_str)
     }
 
     /// Who has this name.
@@ -312,7 +320,10 @@ impl Projection for Staff {
                     member.role = e.role;
                 }
             }
-            Some(ShopEvent::StaffRemoved(e)) => drop(self.members.remove(&e.user)),
+            Some(ShopEvent::StaffRemoved(e)) => {
+                let left = self.members.remove(&e.user);
+                self.former.extend(left.map(|member| (member.user, member.name)));
+            }
             Some(ShopEvent::RoleChanged(_)) => {
                 self.given
                     .extend(RightsGiven::of(event).map(|(role, given)| (role, given.rights())));
@@ -397,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn the_staff_is_seen_with_names_and_roles_as_they_are_now() {
+    fn the_staff_is_seen_with_roles_as_they_are_now_and_the_names_of_who_left() {
         let store = shop();
         store.append(&[hired("a", Role::Cashier), hired("b", Role::Manager)], None).unwrap();
         let user = UserId::new("a").unwrap();
@@ -407,8 +418,13 @@ mod tests {
         let staff: Staff = seen(&store);
         assert_eq!(staff.get(&user).unwrap().role, Role::Supervisor);
         assert_eq!(staff.by_name(" A").unwrap().user, user);
-        at("T1", 2).act(&store, &RemoveStaff { user }).unwrap();
-        assert_eq!(seen::<Staff>(&store).iter().count(), 1);
+        at("T1", 2).act(&store, &RemoveStaff { user: user.clone() }).unwrap();
+        let staff: Staff = seen(&store);
+        assert_eq!(staff.iter().count(), 1);
+        assert_eq!((staff.get(&user), staff.by_name("a")), (None, None));
+        assert_eq!(staff.name_of(&user), Some("a"));
+        assert_eq!(staff.name_of(&UserId::new("b").unwrap()), Some("b"));
+        assert_eq!(staff.name_of(&UserId::new("c").unwrap()), None);
     }
 
     #[test]

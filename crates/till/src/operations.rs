@@ -469,7 +469,7 @@ mod tests {
         let (texts, events) = told(call_as(&till, 8, "checkout", mugs(2000)).unwrap_err());
         assert_eq!(texts, ["2 delivered", "1 sold, receipt T1-1"]);
         assert_eq!(
-            (&events[1]["type"], &events[1]["time"], &events[1]["user"]),
+            (&events[1]["type"], &events[1]["time"], &events[1]["name"]),
             (&json!("ProductSold"), &json!("2026-06-01 10:00"), &json!("ann"))
         );
         let (texts, _) = told(call_as(&till, 9, "checkout", mugs(4000)).unwrap_err());

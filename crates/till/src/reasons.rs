@@ -41,8 +41,8 @@ pub struct EventTold {
     pub event_type: String,
     /// When it happened, on the shop's clock: `2010-12-01 08:26`. Empty if that is not known.
     pub time: String,
-    /// Who did it; empty if that is not known.
-    pub user: String,
+    /// What who did it is called; empty if that is not known.
+    pub name: String,
     /// What happened: `2 sold, receipt T1-7`.
     pub text: String,
 }
@@ -81,7 +81,7 @@ fn tell(event: &EventRef<'_>, till: &Till) -> Result<EventTold, TillError> {
         position: event.position,
         event_type: event.event_type.to_owned(),
         time: time.unwrap_or_default(),
-        user: user.unwrap_or_default(),
+        name: till.name_of(&user.unwrap_or_default())?,
         text,
     })
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use dcb::{ReadOptions, Tag};
 use pos::{
     Amounts, BasisPoints, Currency, Money, ProductId, Receipt, ReceiptId, Recorded, RefundId,
-    RefundReceipt, SaleId, ShopEvent, event,
+    RefundReceipt, SaleId, ShopEvent, UserId, event,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -67,6 +67,8 @@ pub struct Print {
     pub currency: Currency,
     /// When it was made, on the shop's clock: `2026-06-01 11:00`.
     pub time: String,
+    /// What who made it is called.
+    pub cashier_name: String,
     /// The name of each product on it.
     pub names: BTreeMap<ProductId, String>,
     /// Its amounts by tax rate, the highest first.
@@ -88,9 +90,11 @@ pub struct TaxAtRate {
 }
 
 impl Print {
-    /// What is printed beside these lines: of each its product, its tax rate and its amounts.
+    /// What is printed of this moment, this cashier, and these lines: of each its product, its tax
+    /// rate and its amounts.
     fn of<'a>(
         at: DateTime<Utc>,
+        cashier: &UserId,
         lines: impl Iterator<Item = (&'a ProductId, BasisPoints, Amounts)>,
         till: &Till,
     ) -> Result<Self, TillError> {
@@ -118,6 +122,7 @@ impl Print {
             shop: settings.name,
             currency: settings.currency,
             time: settings.zone.minute(at),
+            cashier_name: till.name_of(cashier.as_str())?,
             names,
             taxes: taxes.collect(),
         })
@@ -130,7 +135,7 @@ impl FromAnswer<Receipt> for PrintedReceipt {
             let amounts = Amounts { gross: line.gross, net: line.net, tax: line.tax };
             (&line.product, line.tax_rate, amounts)
         });
-        Ok(Self { print: Print::of(receipt.at, lines, till)?, receipt })
+        Ok(Self { print: Print::of(receipt.at, &receipt.cashier, lines, till)?, receipt })
     }
 }
 
@@ -140,7 +145,7 @@ impl FromAnswer<RefundReceipt> for PrintedRefund {
             let amounts = Amounts { gross: line.gross, net: line.net, tax: line.tax };
             (&line.product, line.tax_rate, amounts)
         });
-        Ok(Self { print: Print::of(receipt.at, lines, till)?, receipt })
+        Ok(Self { print: Print::of(receipt.at, &receipt.cashier, lines, till)?, receipt })
     }
 }
 

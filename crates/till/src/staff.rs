@@ -420,8 +420,8 @@ pub struct RefusedAct {
     pub till: TillId,
     /// Who tried.
     pub user: String,
-    /// What they are called, if they are still on the staff.
-    pub name: Option<String>,
+    /// What they are called.
+    pub name: String,
     /// What was to be done: `checkout`.
     pub command: String,
     /// Which rule refused.
@@ -455,24 +455,19 @@ impl Query for RefusedActs {
                 continue;
             };
             let user = event.metadata().ok().and_then(|metadata| metadata.user_id);
+            let user = user.unwrap_or_default();
             refused.push(RefusedAct {
                 position,
                 at: when.at,
                 till: told.till,
-                user: user.unwrap_or_default(),
-                name: None,
+                name: till.name_of(&user)?,
+                user,
                 command: told.command,
                 code: told.code,
                 message: told.message,
                 product: told.product,
             });
         }
-        till.look_at_staff(|staff| {
-            for act in &mut refused {
-                let user = UserId::new(&act.user).ok();
-                act.name = user.and_then(|user| staff.get(&user)).map(|known| known.name.clone());
-            }
-        })?;
         Ok(refused)
     }
 }

@@ -244,6 +244,15 @@ impl Till {
         self.staff.look(self.store(), look)
     }
 
+    /// What a user is called, who may have left the staff since. Others, such as the owner, are
+    /// called by their id.
+    pub(crate) fn name_of(&self, user: &str) -> Result<String, StoreError> {
+        let id = UserId::new(user).ok();
+        self.look_at_staff(|staff| {
+            id.and_then(|id| staff.name_of(&id).map(str::to_owned)).unwrap_or_else(|| user.into())
+        })
+    }
+
     /// The PINs of the staff.
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.credentials

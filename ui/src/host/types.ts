@@ -527,8 +527,8 @@ export type EventTold = {
 	type: string,
 	/** When it happened, on the shop's clock: `2010-12-01 08:26`. Empty if that is not known. */
 	time: string,
-	/** Who did it; empty if that is not known. */
-	user: string,
+	/** What who did it is called; empty if that is not known. */
+	name: string,
 	/** What happened: `2 sold, receipt T1-7`. */
 	text: string,
 };
@@ -844,6 +844,8 @@ export type PrintedReceipt = {
 	currency: Currency,
 	/** When it was made, on the shop's clock: `2026-06-01 11:00`. */
 	time: string,
+	/** What who made it is called. */
+	cashierName: string,
 	/** The name of each product on it. */
 	names: { [key in ProductId]: string },
 	/** Its amounts by tax rate, the highest first. */
@@ -896,6 +898,8 @@ export type PrintedRefund = {
 	currency: Currency,
 	/** When it was made, on the shop's clock: `2026-06-01 11:00`. */
 	time: string,
+	/** What who made it is called. */
+	cashierName: string,
 	/** The name of each product on it. */
 	names: { [key in ProductId]: string },
 	/** Its amounts by tax rate, the highest first. */
@@ -1152,8 +1156,8 @@ export type RefusedAct = {
 	till: TillId,
 	/** Who tried. */
 	user: string,
-	/** What they are called, if they are still on the staff. */
-	name: string | null,
+	/** What they are called. */
+	name: string,
 	/** What was to be done: `checkout`. */
 	command: string,
 	/** Which rule refused. */

@@ -5,6 +5,16 @@ import { throttled } from '../throttle';
 /** The least time between two looks at what changed elsewhere, in milliseconds. */
 const LIVE_GAP_MS = 100;
 
+/** What was found, and for what. */
+interface Found {
+  text: string;
+  category: string;
+  /** The products in their places on the screen. */
+  products: ProductOnHand[];
+  /** The one that fits the text best, wherever it stands; none if there is no text. */
+  best: ProductOnHand | undefined;
+}
+
 /** The products that can be touched: what was searched for, or what sells in a category. */
 export class Catalog {
   readonly #session: Session;
@@ -12,17 +22,17 @@ export class Catalog {
   text = $state('');
   /** The category that is chosen; empty for all. */
   category = $state('');
-  /** What was found, the best first; `undefined` until the first answer. */
-  products = $state.raw<ProductOnHand[]>();
+  /** What was found last; `undefined` until the first answer. */
+  found = $state.raw<Found>();
   /** Counts the questions, so that an answer that comes late is left aside. */
   #asked = 0;
 
-  /** Looks again at what is shown, with the products in their places. */
+  /** Looks again at what is shown, after something changed elsewhere. */
   readonly refresh: () => void;
 
   constructor(session: Session) {
     this.#session = session;
-    this.refresh = throttled(() => this.#look(keepPlaces), LIVE_GAP_MS);
+    this.refresh = throttled(() => this.#look(), LIVE_GAP_MS);
   }
 
   /** Searches for a text, in all categories. */
@@ -40,35 +50,42 @@ export class Catalog {
 
   /** Asks for what the text and the category say now. */
   ask(): void {
-    void this.#look((_, found) => found);
+    void this.#look();
   }
 
-  /** The best product for what is typed just now, however fast that was. */
+  /**
+   * The best product for what is typed just now in the category that is chosen, however fast that
+   * was: the one that the list marks, as soon as it is the answer to that.
+   */
   async best(): Promise<ProductOnHand | undefined> {
-    const { text } = this;
-    const { products } = await this.#session.call('search', { text, limit: 1 });
-    return products[0];
+    const { found } = this;
+    const isAnswered = found?.text === this.text && found.category === this.category;
+    return (isAnswered ? found : await this.#look())?.best;
   }
 
-  async #look(
-    arrange: (shown: ProductOnHand[], found: ProductOnHand[]) => ProductOnHand[],
-  ): Promise<void> {
+  async #look(): Promise<Found | undefined> {
     const asked = ++this.#asked;
     const { text, category } = this;
-    const input = category === '' ? { text } : { text, category };
     try {
+      const input = category === '' ? { text } : { text, category };
       const { products } = await this.#session.call('search', input);
-      if (asked === this.#asked) this.products = arrange(this.products ?? [], products);
+      const best = text.trim() === '' ? undefined : products[0];
+      const found = { text, category, products, best };
+      if (asked === this.#asked) this.found = keepPlaces(this.found, found);
+      return found;
     } catch {
       // What is shown stays; that the backend is away is told elsewhere.
+      return undefined;
     }
   }
 }
 
 /** Nothing moves under a finger because something was sold elsewhere. */
-function keepPlaces(shown: ProductOnHand[], found: ProductOnHand[]): ProductOnHand[] {
-  const fresh = new Map(found.map((product) => [product.id, product]));
-  const kept = shown.flatMap(({ id }) => fresh.get(id) ?? []);
+function keepPlaces(shown: Found | undefined, found: Found): Found {
+  if (shown?.text !== found.text || shown.category !== found.category) return found;
+  const fresh = new Map(found.products.map((product) => [product.id, product]));
+  const kept = shown.products.flatMap(({ id }) => fresh.get(id) ?? []);
   const places = new Set(kept);
-  return [...kept, ...found.filter((product) => !places.has(product))];
+  const products = [...kept, ...found.products.filter((product) => !places.has(product))];
+  return { ...found, products };
 }

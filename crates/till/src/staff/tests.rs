@@ -306,6 +306,31 @@ fn what_was_refused_is_told_to_who_looks_after_the_shop() {
 }
 
 #[test]
+fn what_somebody_did_stays_under_their_name_when_they_have_left() {
+    let till = shop();
+    let cashier = sign_in(&till, Role::Cashier);
+    call(&till, "open_shift", json!({"float": 0})).unwrap();
+    let clock = json!({
+        "lines": [{"product": "22726", "quantity": 1000}], // the demo has one of these
+        "payments": [{"tender": "card", "amount": 375}],
+    });
+    let sold = call(&till, "checkout", clock.clone()).unwrap();
+    assert_eq!(sold["cashierName"], "Priya Nair");
+    let refused = call(&till, "checkout", clock).unwrap_err();
+    sign_in(&till, Role::Manager);
+    call(&till, "remove_staff", json!({"user": cashier.user})).unwrap();
+
+    let receipt = call(&till, "receipt", json!({"receipt": "T1-1"})).unwrap();
+    assert_eq!(receipt["cashierName"], "Priya Nair");
+    let because = json!({"positions": refused.details.because});
+    let told = call(&till, "events", because).unwrap();
+    let last = told["events"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["type"], &last["name"]), (&json!("ProductSold"), &json!("Priya Nair")));
+    let acts = call(&till, "refused_acts", json!({})).unwrap();
+    assert_eq!(acts[0]["name"], "Priya Nair");
+}
+
+#[test]
 fn who_lost_the_right_loses_it_while_signed_in() {
     let till = shop();
     let person = sign_in(&till, Role::Cashier);
