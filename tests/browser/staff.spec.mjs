@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { MUG, Shop, Till, expect, test } from './fixtures.mjs';
+import { BIRD, MUG, Shop, Till, expect, loseAnswer, test } from './fixtures.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -70,11 +70,7 @@ test.describe('who is at the till', () => {
 });
 
 test('what a cashier may not do alone goes on with the PIN of who may', async ({ till, shop }) => {
-  await shop.act('change_role', { role: 'cashier', permissions: [], discountLimit: 0 });
-  await till.scan(MUG);
-  await expect(till.line(MUG)).toBeVisible();
-  await till.press('F12');
-  await till.button('Get approval').click();
+  await mayNotSellAlone(till, shop);
   const dialog = till.page.getByRole('dialog', { name: 'Who approves?' });
   await expect(dialog).toContainText('You may not sell alone.');
   await expect(dialog.getByRole('button', { name: 'Priya Nair' })).toBeHidden();
@@ -83,6 +79,46 @@ test('what a cashier may not do alone goes on with the PIN of who may', async ({
   await till.enterPin('Owen Price', '2222', 'Approve');
   await expect(dialog).toBeHidden();
   await expect(till.receipt).toContainText('T1-1');
+});
+
+test('a wrong PIN and “Not now” leave the cart to be sold', async ({ till, shop }) => {
+  await mayNotSellAlone(till, shop);
+  await till.enterPin('Owen Price', '1234', 'Approve');
+  await expect(till.page.getByText('That is not the PIN.')).toBeVisible();
+  await till.button('Not now').click();
+  await expect(till.button('Get approval')).toBeVisible();
+  await shop.act('change_role', { role: 'cashier', permissions: ['sell'], discountLimit: 0 });
+  await till.press('F12');
+  await expect(till.receipt).toContainText('T1-1');
+});
+
+test('an approved sale whose answer is lost is finished once', async ({ till, shop }) => {
+  await mayNotSellAlone(till, shop);
+  await loseAnswer(till.page, 'checkout');
+  await till.enterPin('Owen Price', '2222', 'Approve');
+  await expect(till.page.getByRole('dialog')).toBeHidden();
+  await expect(till.receipt).toContainText('T1-1');
+  const { total } = await shop.call('sales_report', { by: 'day' });
+  expect(total.receipts).toBe(1);
+});
+
+test('a scan while an approved sale is sent begins the next sale', async ({ till, shop }) => {
+  await mayNotSellAlone(till, shop);
+  let goOn;
+  await till.page.route('**/api/call/checkout', async (route) => {
+    await new Promise((resolve) => (goOn = resolve));
+    await route.continue();
+  });
+  await till.enterPin('Owen Price', '2222', 'Approve');
+  await expect.poll(() => goOn).toBeDefined();
+  await till.scan(BIRD);
+  await till.page.waitForTimeout(300);
+  goOn();
+  await expect(till.line(BIRD)).toBeVisible();
+  await expect(till.line(MUG)).toBeHidden();
+  await expect(till.total).toHaveText('£1.69');
+  const { lines } = await shop.call('receipt', { receipt: 'T1-1' });
+  expect(lines.map(({ product }) => product)).toEqual([MUG.id]);
 });
 
 test('much cash in the drawer asks for a drop to the safe', async ({ till, shop }) => {
@@ -135,3 +171,12 @@ test('what is sold after the drawer was counted has it counted again', async ({ 
   await till.button('Close the shift').click();
   await expect(till.page.getByRole('dialog')).toContainText('The shift is closed');
 });
+
+/** A cashier who scanned a mug and may not sell it, while somebody is asked to approve it. */
+async function mayNotSellAlone(till, shop) {
+  await shop.act('change_role', { role: 'cashier', permissions: [], discountLimit: 0 });
+  await till.scan(MUG);
+  await expect(till.line(MUG)).toBeVisible();
+  await till.press('F12');
+  await till.button('Get approval').click();
+}
