@@ -8,7 +8,7 @@ import {
   type Shop,
 } from './host';
 import { freshId } from './id';
-import { MoneyFormat, type TaxMode } from './money';
+import { MoneyFormat, type PricingRules } from './money';
 
 /** What the backend says when the store itself is in trouble, not what was asked of it. */
 const STORE_FAULTS = new Set<string>(['read_only', 'damaged', 'disk_full', 'io', 'not_a_store']);
@@ -34,7 +34,8 @@ export class Session {
   readonly person = $derived(this.shop?.person ?? undefined);
   readonly settings = $derived(this.shop?.settings ?? undefined);
   readonly money = $derived(new MoneyFormat(this.settings?.currency ?? 'XXX'));
-  readonly taxMode: TaxMode = $derived(this.settings?.taxMode ?? 'included');
+  /** By what rules a cart is priced. */
+  readonly rules: PricingRules = $derived(this.settings ?? { taxMode: 'included' });
   readonly categories = $derived(this.shop?.categories ?? []);
 
   /** The request that opens the next shift; sent again, it opens the same. */

@@ -268,6 +268,8 @@ export type CartLine = {
 	scannedPrice: Money,
 	/** What the product was called then. */
 	name: string,
+	/** The product's tax rate then; nothing unless told otherwise. */
+	taxRate: BasisPoints,
 };
 
 /** The cart is safe. */
@@ -700,7 +702,10 @@ export type PayAccount = {
 export type Payment = {
 	/** How it is paid. */
 	tender: Tender,
-	/** Of cash what is given, from which change comes; of all else what it is charged. Positive. */
+	/**
+	 * Of cash what is given, from which change comes; of all else what it is charged. Positive, or
+	 * nothing in cash for what no coin can pay.
+	 */
 	amount: Money,
 	/** The gift card, if it is one. */
 	card?: GiftCardId,

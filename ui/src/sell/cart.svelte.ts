@@ -1,6 +1,6 @@
 import type { Cart as StoredCart, ProductOnHand, Refusal } from '../host';
 import { freshId } from '../id';
-import { NOTHING, UNIT, add, amountsOfLine, type Amounts, type TaxMode } from '../money';
+import { UNIT, amountOfLine, amountsOf, type Amounts, type PricingRules } from '../money';
 
 /** The most that one line may hold, in thousandths. */
 export const MAX_QUANTITY = 1_000_000_000;
@@ -12,6 +12,8 @@ export class Line {
   /** Its SKU. */
   readonly product: string;
   readonly name: string;
+  /** Its tax rate when it was put in. */
+  readonly taxRate: number;
   /** The price of one unit when it was put in; what it is sold for unless that is too long ago. */
   scannedPrice = $state(0);
   /** How much, in thousandths. */
@@ -25,13 +27,14 @@ export class Line {
     this.id = stored.id;
     this.product = stored.product;
     this.name = stored.name;
+    this.taxRate = stored.taxRate;
     this.scannedPrice = stored.scannedPrice;
     this.quantity = stored.quantity;
   }
 
-  /** What the line comes to; `undefined` if that is too large. */
-  amounts(mode: TaxMode): Amounts | undefined {
-    return amountsOfLine(this.scannedPrice, this.quantity, this.known?.taxRate ?? 0, mode);
+  /** What the line comes to, before tax that comes on top; `undefined` if that is too large. */
+  get amount(): number | undefined {
+    return amountOfLine(this.scannedPrice, this.quantity);
   }
 }
 
@@ -57,19 +60,21 @@ export class Cart {
   /** The age in years that somebody made sure the customer has. */
   ageChecked = $state<number>();
   #customer: string | undefined;
-  readonly #mode: () => TaxMode;
+  readonly #rules: () => PricingRules;
   readonly #onChange: (cart: StoredCart) => void;
 
   readonly lines = $derived(this.rows.filter((row) => row instanceof Line));
   readonly strays = $derived(this.rows.filter((row) => row instanceof Stray));
   readonly selected = $derived(this.rows.find((row) => row.id === this.selectedId));
   /** What all lines come to; `undefined` if that is too large to be sold. */
-  readonly total: Amounts | undefined = $derived.by(() =>
-    this.lines.reduce<Amounts | undefined>((sum, line) => {
-      const amounts = line.amounts(this.#mode());
-      return sum && amounts && add(sum, amounts);
-    }, NOTHING),
-  );
+  readonly total: Amounts | undefined = $derived.by(() => {
+    const priced = ({ scannedPrice: price, quantity, taxRate }: Line) => ({
+      price,
+      quantity,
+      taxRate,
+    });
+    return amountsOf(this.lines.map(priced), this.#rules());
+  });
   /** How much there is of each product, over all lines. */
   readonly wanted: ReadonlyMap<string, number> = $derived.by(() => {
     const wanted = new Map<string, number>();
@@ -78,9 +83,9 @@ export class Cart {
     return wanted;
   });
 
-  /** A cart with prices by this tax mode; every change of its lines is told. */
-  constructor(mode: () => TaxMode, onChange: (cart: StoredCart) => void) {
-    this.#mode = mode;
+  /** A cart that is priced by these rules; every change of its lines is told. */
+  constructor(rules: () => PricingRules, onChange: (cart: StoredCart) => void) {
+    this.#rules = rules;
     this.#onChange = onChange;
   }
 
@@ -219,12 +224,13 @@ export class Cart {
 
   /** The cart as it is kept, without codes that stand for nothing. */
   get stored(): StoredCart {
-    const lines = this.lines.map(({ id, product, quantity, scannedPrice, name }) => ({
+    const lines = this.lines.map(({ id, product, quantity, scannedPrice, name, taxRate }) => ({
       id,
       product,
       quantity,
       scannedPrice,
       name,
+      taxRate,
     }));
     const { id, ageChecked } = this;
     return {
@@ -256,6 +262,6 @@ export class Cart {
 
 /** A line with one unit of a product. */
 function newLine(product: ProductOnHand, id: string): StoredCart['lines'][number] {
-  const { name, price } = product;
-  return { id, product: product.id, quantity: UNIT, scannedPrice: price, name };
+  const { name, price, taxRate } = product;
+  return { id, product: product.id, quantity: UNIT, scannedPrice: price, name, taxRate };
 }

@@ -8,7 +8,7 @@ import {
   type ProductOnHand,
 } from '../host';
 import { freshId } from '../id';
-import { UNIT, parseDecimal } from '../money';
+import { UNIT, inCash, parseDecimal } from '../money';
 import type { Session } from '../session.svelte';
 import { throttled } from '../throttle';
 import { Cart, Line, Stray } from './cart.svelte';
@@ -83,6 +83,10 @@ export class Sale {
   readonly refresh: () => void;
 
   readonly total = $derived.by(() => this.cart.total?.gross);
+  /** What is to be paid if all of it is paid in cash: what coins can pay. */
+  readonly cashTotal = $derived.by(() =>
+    this.total === undefined ? undefined : inCash(this.total, this.#session.rules),
+  );
   readonly canPay = $derived.by(
     () =>
       this.cart.lines.length > 0 &&
@@ -92,14 +96,14 @@ export class Sale {
   );
   /** The cash that is typed; nothing typed means the exact amount. */
   readonly given = $derived.by(() =>
-    this.entry === '' ? this.total : this.#session.money.parse(this.entry),
+    this.entry === '' ? this.cashTotal : this.#session.money.parse(this.entry),
   );
 
   constructor(session: Session) {
     this.#session = session;
     this.#keeper = new Keeper((cart) => session.call('save_cart', { cart }));
     this.cart = new Cart(
-      () => session.taxMode,
+      () => session.rules,
       (cart) => this.#keeper.keep(cart),
     );
     this.refresh = throttled(() => this.#knowProducts(), LIVE_GAP_MS);
@@ -330,7 +334,7 @@ export class Sale {
   async #pay(tendered: Tendered, approval?: Approval): Promise<void> {
     const { phase } = this;
     const { tender, given } = tendered;
-    const due = this.total;
+    const due = tender === 'cash' ? this.cashTotal : this.total;
     const open = phase.is === 'selling' || phase.is === 'paying';
     if (!this.canPay || due === undefined || !open) return;
     // What was given may have been enough before more was put in: then more is asked for.
