@@ -172,6 +172,76 @@ test('what is sold after the drawer was counted has it counted again', async ({ 
   await expect(till.page.getByRole('dialog')).toContainText('The shift is closed');
 });
 
+test.describe('an act whose answer was lost', () => {
+  const isOpen = (till) => expect(till.page.getByText('Scan or type')).toBeVisible();
+  const isClosed = (till) => expect(till.page.getByText('The shift isn’t open yet')).toBeVisible();
+
+  async function close(shop) {
+    const { shift } = await shop.call('shift');
+    await shop.act('close_shift', { shift: shift.shift, countedCash: shift.float });
+  }
+
+  test('is not taken for the next: the till opens again, with the same float or another', async ({
+    till,
+    shop,
+  }) => {
+    await close(shop);
+    await isClosed(till);
+    await loseAnswer(till.page, 'open_shift');
+    await till.type('100');
+    await till.press('Enter');
+    await isOpen(till);
+    for (const float of [100, 120]) {
+      await close(shop);
+      await isClosed(till);
+      await till.type(String(float));
+      await till.press('Enter');
+      await isOpen(till);
+      expect((await shop.call('shift')).shift.float).toBe(float * 100);
+    }
+  });
+
+  test('is given again when the shift is closed once more in the same dialog', async ({
+    till,
+    shop,
+  }) => {
+    const before = await shop.call('z_report');
+    await till.page.getByRole('button', { name: 'Open since' }).click();
+    const dialog = till.page.getByRole('dialog');
+    await dialog.getByLabel('£50', { exact: true }).fill('2');
+    await loseAnswer(till.page, 'close_shift');
+    await till.button('Close the shift').click();
+    await expect(dialog).toContainText('No answer came. Try again');
+    await isClosed(till);
+    await till.button('Close the shift').click();
+    await expect(dialog).toContainText('The shift is closed');
+    expect((await shop.call('z_report')).z).toBe(before.z + 1);
+  });
+
+  test('is one drop when it is sent again, and as much once more is another', async ({
+    till,
+    shop,
+  }) => {
+    const { shift } = await shop.call('shift');
+    const more = { shift: shift.shift, way: 'in', amount: 90_000, reason: 'more change' };
+    await shop.act('move_cash', more);
+    const inDrawer = async () => (await shop.call('x_report')).expected;
+    await till.button('Record a drop').click();
+    await loseAnswer(till.page, 'drop_cash');
+    await till.page.getByLabel('How much').fill('100');
+    await till.button('Drop £100').click();
+    await expect(till.page.getByRole('dialog')).toContainText('No answer came. Try again');
+    await till.button('Drop £100').click();
+    await expect(till.page.getByRole('dialog')).toBeHidden();
+    expect(await inDrawer()).toBe(90_000);
+    await till.button('Record a drop').click();
+    await till.page.getByLabel('How much').fill('100');
+    await till.button('Drop £100').click();
+    await expect(till.page.getByRole('dialog')).toBeHidden();
+    expect(await inDrawer()).toBe(80_000);
+  });
+});
+
 /** A cashier who scanned a mug and may not sell it, while somebody is asked to approve it. */
 async function mayNotSellAlone(till, shop) {
   await shop.act('change_role', { role: 'cashier', permissions: [], discountLimit: 0 });

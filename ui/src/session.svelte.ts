@@ -7,7 +7,7 @@ import {
   type Shift,
   type Shop,
 } from './host';
-import { freshId } from './id';
+import { Intent } from './intent';
 import { MoneyFormat, type PricingRules } from './money';
 
 /** What the backend says when the store itself is in trouble, not what was asked of it. */
@@ -38,8 +38,7 @@ export class Session {
   readonly rules: PricingRules = $derived(this.settings ?? { taxMode: 'included' });
   readonly categories = $derived(this.shop?.categories ?? []);
 
-  /** The request that opens the next shift; sent again, it opens the same. */
-  #openingId = freshId();
+  readonly #opening = new Intent();
 
   constructor(host: Host) {
     this.#host = host;
@@ -70,6 +69,8 @@ export class Session {
     this.shop = shop;
     this.shift = state?.shift;
     this.dropDue = state?.dropDue ?? false;
+    // What is opened next is another shift, even if nobody heard that this one was.
+    if (this.shift) this.#opening.renew();
   }
 
   /** Looks who may sign in here, or approve. */
@@ -102,8 +103,7 @@ export class Session {
 
   /** Opens this till's shift with the cash in the drawer, in minor units. */
   async openShift(float: number): Promise<void> {
-    await this.call('open_shift', { requestId: this.#openingId, float });
-    this.#openingId = freshId();
+    await this.#opening.send({ float }, (request) => this.call('open_shift', request));
     await this.refresh();
   }
 }

@@ -235,12 +235,14 @@ export class Sale {
     this.trouble = this.refused = undefined;
     try {
       await this.#session.openShift(float);
-      this.entry = '';
-      this.said = 'The shift is open.';
     } catch (failure) {
       if (failure instanceof Refusal) this.trouble = failure;
       await this.#session.refresh().catch(() => undefined);
     }
+    // What is true is whether it is open now: an answer may be lost, or be of a shift closed since.
+    if (!this.#session.shift) return;
+    this.entry = '';
+    this.said = 'The shift is open.';
   }
 
   /** Asks for the cash that is given. */
