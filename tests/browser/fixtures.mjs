@@ -33,7 +33,7 @@ export class Till {
   /** Chooses a name and enters a PIN, with the numpad or by keys. */
   async enterPin(name, pin, verb = 'Sign in') {
     await this.page.getByRole('group', { name: 'Staff' }).getByRole('button', { name }).click();
-    for (const digit of pin) await this.page.keyboard.press(digit);
+    await this.type(pin);
     await this.button(verb).click();
   }
 
@@ -64,6 +64,15 @@ export class Till {
   press(key) {
     return this.page.keyboard.press(key);
   }
+}
+
+/** Lets the next call of an operation be carried out, and its answer be lost. */
+export function loseAnswer(page, operation) {
+  const lose = async (route) => {
+    await route.fetch();
+    await route.abort();
+  };
+  return page.route(`**/api/call/${operation}`, lose, { times: 1 });
 }
 
 export const test = base.extend({

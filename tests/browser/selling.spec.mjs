@@ -423,3 +423,73 @@ test.describe('with the keyboard alone', () => {
     expect([...reached].join('|')).toContain(MUG.name);
   });
 });
+
+test.describe('a shop with rules of its own', () => {
+  async function configure(shop, rules) {
+    const { settings } = await shop.call('shop');
+    await shop.act('configure_shop', { ...settings, ...rules });
+  }
+
+  test('takes in cash what coins can pay, and on a card to the penny', async ({ till, shop }) => {
+    await configure(shop, { smallestCoin: 5 });
+    await till.scan(MUG);
+    await till.scan(BIRD);
+    await till.type('3');
+    await till.press('Enter');
+    await expect(till.total).toHaveText('£6.13');
+    await expect(till.page.getByText('in cash £6.15')).toBeVisible();
+    await till.press('F12');
+    await expect(till.receipt.getByRole('status')).toContainText('£0.00');
+    const first = await shop.call('receipt', { receipt: 'T1-1' });
+    expect(first.payments).toEqual([{ tender: 'cash', amount: 615, given: 615, change: 0 }]);
+    expect(first.rounding).toBe(2);
+    await till.scan(MUG);
+    await till.press('F9');
+    await expect(till.button('Take £1.05')).toBeVisible();
+    await till.type('2');
+    await expect(till.page.getByText('£0.95')).toBeVisible();
+    await till.press('Enter');
+    await expect(till.receipt.getByRole('status')).toContainText('£0.95');
+    await till.scan(MUG);
+    await till.press('F10');
+    await expect(till.receipt.getByRole('status')).toContainText('£1.06');
+  });
+
+  test('takes nothing in cash for what no coin can pay', async ({ till, shop }) => {
+    await configure(shop, { smallestCoin: 5 });
+    const bag = { sku: 'BAG', name: 'Paper Bag', category: '', price: 2, cost: 0, taxRate: 0 };
+    await shop.act('add_product', { ...bag, stocked: false });
+    await till.search.fill('paper bag');
+    await expect(till.tile({ id: 'BAG' })).toBeVisible();
+    await till.press('Enter');
+    await expect(till.page.getByText('in cash £0.00')).toBeVisible();
+    await till.press('F12');
+    await expect(till.receipt).toContainText('T1-1');
+    expect((await shop.call('receipt', { receipt: 'T1-1' })).rounding).toBe(-2);
+  });
+
+  test('takes the tax of a whole receipt on a card, also after the till was left', async ({
+    till,
+    shop,
+  }) => {
+    await configure(shop, { taxMode: 'excluded', taxRounding: 'receipt' });
+    const penny = { category: '', price: 3, cost: 0, taxRate: 2000, stocked: false };
+    for (const sku of ['PEN', 'PIN', 'PEG'])
+      await shop.act('add_product', { sku, name: `Single ${sku}`, ...penny });
+    for (const sku of ['PEN', 'PIN', 'PEG']) {
+      await till.search.fill(sku);
+      await expect(till.tile({ id: sku })).toBeVisible();
+      await till.press('Enter');
+      await expect(till.line({ id: sku })).toBeVisible();
+    }
+    // A fifth of 9 is 2; a fifth of 3 would be 1 on each line.
+    await expect(till.total).toHaveText('£0.11');
+    const unknown = { code: 'not_found', message: 'Not now.', details: { because: [] } };
+    const answer = (route) => route.fulfill({ status: 404, json: unknown });
+    await till.page.route('**/api/call/product', answer);
+    await till.page.reload();
+    await expect(till.total).toHaveText('£0.11');
+    await till.press('F10');
+    await expect(till.receipt.getByRole('status')).toContainText('£0.11');
+  });
+});

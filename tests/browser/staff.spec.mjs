@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { MUG, Shop, Till, expect, test } from './fixtures.mjs';
+import { BIRD, MUG, Shop, Till, expect, loseAnswer, test } from './fixtures.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -70,11 +70,7 @@ test.describe('who is at the till', () => {
 });
 
 test('what a cashier may not do alone goes on with the PIN of who may', async ({ till, shop }) => {
-  await shop.act('change_role', { role: 'cashier', permissions: [], discountLimit: 0 });
-  await till.scan(MUG);
-  await expect(till.line(MUG)).toBeVisible();
-  await till.press('F12');
-  await till.button('Get approval').click();
+  await mayNotSellAlone(till, shop);
   const dialog = till.page.getByRole('dialog', { name: 'Who approves?' });
   await expect(dialog).toContainText('You may not sell alone.');
   await expect(dialog.getByRole('button', { name: 'Priya Nair' })).toBeHidden();
@@ -98,6 +94,46 @@ test('a receipt names who sold it, whoever is at the till and whoever has left',
   await shop.act('remove_staff', { user: cashier });
   await till.page.reload();
   await expect(till.receipt).toContainText('Served by Priya Nair');
+});
+
+test('a wrong PIN and “Not now” leave the cart to be sold', async ({ till, shop }) => {
+  await mayNotSellAlone(till, shop);
+  await till.enterPin('Owen Price', '1234', 'Approve');
+  await expect(till.page.getByText('That is not the PIN.')).toBeVisible();
+  await till.button('Not now').click();
+  await expect(till.button('Get approval')).toBeVisible();
+  await shop.act('change_role', { role: 'cashier', permissions: ['sell'], discountLimit: 0 });
+  await till.press('F12');
+  await expect(till.receipt).toContainText('T1-1');
+});
+
+test('an approved sale whose answer is lost is finished once', async ({ till, shop }) => {
+  await mayNotSellAlone(till, shop);
+  await loseAnswer(till.page, 'checkout');
+  await till.enterPin('Owen Price', '2222', 'Approve');
+  await expect(till.page.getByRole('dialog')).toBeHidden();
+  await expect(till.receipt).toContainText('T1-1');
+  const { total } = await shop.call('sales_report', { by: 'day' });
+  expect(total.receipts).toBe(1);
+});
+
+test('a scan while an approved sale is sent begins the next sale', async ({ till, shop }) => {
+  await mayNotSellAlone(till, shop);
+  let goOn;
+  await till.page.route('**/api/call/checkout', async (route) => {
+    await new Promise((resolve) => (goOn = resolve));
+    await route.continue();
+  });
+  await till.enterPin('Owen Price', '2222', 'Approve');
+  await expect.poll(() => goOn).toBeDefined();
+  await till.scan(BIRD);
+  await till.page.waitForTimeout(300);
+  goOn();
+  await expect(till.line(BIRD)).toBeVisible();
+  await expect(till.line(MUG)).toBeHidden();
+  await expect(till.total).toHaveText('£1.69');
+  const { lines } = await shop.call('receipt', { receipt: 'T1-1' });
+  expect(lines.map(({ product }) => product)).toEqual([MUG.id]);
 });
 
 test('much cash in the drawer asks for a drop to the safe', async ({ till, shop }) => {
@@ -150,3 +186,82 @@ test('what is sold after the drawer was counted has it counted again', async ({ 
   await till.button('Close the shift').click();
   await expect(till.page.getByRole('dialog')).toContainText('The shift is closed');
 });
+
+test.describe('an act whose answer was lost', () => {
+  const isOpen = (till) => expect(till.page.getByText('Scan or type')).toBeVisible();
+  const isClosed = (till) => expect(till.page.getByText('The shift isn’t open yet')).toBeVisible();
+
+  async function close(shop) {
+    const { shift } = await shop.call('shift');
+    await shop.act('close_shift', { shift: shift.shift, countedCash: shift.float });
+  }
+
+  test('is not taken for the next: the till opens again, with the same float or another', async ({
+    till,
+    shop,
+  }) => {
+    await close(shop);
+    await isClosed(till);
+    await loseAnswer(till.page, 'open_shift');
+    await till.type('100');
+    await till.press('Enter');
+    await isOpen(till);
+    for (const float of [100, 120]) {
+      await close(shop);
+      await isClosed(till);
+      await till.type(String(float));
+      await till.press('Enter');
+      await isOpen(till);
+      expect((await shop.call('shift')).shift.float).toBe(float * 100);
+    }
+  });
+
+  test('is given again when the shift is closed once more in the same dialog', async ({
+    till,
+    shop,
+  }) => {
+    const before = await shop.call('z_report');
+    await till.page.getByRole('button', { name: 'Open since' }).click();
+    const dialog = till.page.getByRole('dialog');
+    await dialog.getByLabel('£50', { exact: true }).fill('2');
+    await loseAnswer(till.page, 'close_shift');
+    await till.button('Close the shift').click();
+    await expect(dialog).toContainText('No answer came. Try again');
+    await isClosed(till);
+    await till.button('Close the shift').click();
+    await expect(dialog).toContainText('The shift is closed');
+    expect((await shop.call('z_report')).z).toBe(before.z + 1);
+  });
+
+  test('is one drop when it is sent again, and as much once more is another', async ({
+    till,
+    shop,
+  }) => {
+    const { shift } = await shop.call('shift');
+    const more = { shift: shift.shift, way: 'in', amount: 90_000, reason: 'more change' };
+    await shop.act('move_cash', more);
+    const inDrawer = async () => (await shop.call('x_report')).expected;
+    await till.button('Record a drop').click();
+    await loseAnswer(till.page, 'drop_cash');
+    await till.page.getByLabel('How much').fill('100');
+    await till.button('Drop £100').click();
+    await expect(till.page.getByRole('dialog')).toContainText('No answer came. Try again');
+    await till.button('Drop £100').click();
+    await expect(till.page.getByRole('dialog')).toBeHidden();
+    expect(await inDrawer()).toBe(90_000);
+    await till.button('Record a drop').click();
+    await till.page.getByLabel('How much').fill('100');
+    await till.button('Drop £100').click();
+    await expect(till.page.getByRole('dialog')).toBeHidden();
+    expect(await inDrawer()).toBe(80_000);
+  });
+});
+
+/** A cashier who scanned a mug and may not sell it, while somebody is asked to approve it. */
+async function mayNotSellAlone(till, shop) {
+  await shop.act('change_role', { role: 'cashier', permissions: [], discountLimit: 0 });
+  await till.scan(MUG);
+  await expect(till.line(MUG)).toBeVisible();
+  await till.press('F12');
+  await till.button('Get approval').click();
+}

@@ -1,45 +1,53 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { MoneyFormat, add, amountsOfLine, formatQuantity, likelyCash, parseDecimal } from './money';
+import {
+  MoneyFormat,
+  amountOfLine,
+  amountsOf,
+  formatQuantity,
+  inCash,
+  likelyCash,
+  parseDecimal,
+  type Amounts,
+  type PricingRules,
+} from './money';
 
 const pounds = new MoneyFormat('GBP', 'en-GB');
 
-describe('a line', () => {
-  test('is its price times its quantity', () => {
-    expect(amountsOfLine(250, 3000, 0, 'included')?.gross).toBe(750);
+/** Carts by the rules of shops, and what they come to: the backend's tests read the same table. */
+const table = new URL('../../crates/pos/tests/fixtures/carts.jsonl', import.meta.url);
+const carts = readFileSync(table, 'utf8').trim().split('\n');
+
+describe('a cart', () => {
+  test('comes to what the backend says, and so does its cash', () => {
+    for (const text of carts) {
+      const { lines, gross, net, tax, cash, ...rules } = JSON.parse(text) as PricingRules &
+        Amounts & { lines: [number, number, number][]; cash: number };
+      const priced = lines.map(([price, quantity, taxRate]) => ({ price, quantity, taxRate }));
+      expect(amountsOf(priced, rules), text).toEqual({ gross, net, tax });
+      expect(inCash(gross, rules), text).toBe(cash);
+    }
+    expect(carts.length).toBeGreaterThan(200);
   });
 
-  test('is rounded half away from zero', () => {
-    // 0.333 kg at 1.50 is 49.95 pence; half a piece at 0.01 and at 0.03.
-    expect(amountsOfLine(150, 333, 0, 'included')?.gross).toBe(50);
-    expect(amountsOfLine(1, 500, 0, 'included')?.gross).toBe(1);
-    expect(amountsOfLine(3, 500, 0, 'included')?.gross).toBe(2);
-    expect(amountsOfLine(1, 499, 0, 'included')?.gross).toBe(0);
-    expect(amountsOfLine(-1, 500, 0, 'included')?.gross).toBe(-1);
-  });
-
-  test('holds its tax or has it on top', () => {
-    expect(amountsOfLine(120, 2000, 2000, 'included')).toEqual({ gross: 240, net: 200, tax: 40 });
-    expect(amountsOfLine(120, 2000, 2000, 'excluded')).toEqual({ gross: 288, net: 240, tax: 48 });
-    expect(amountsOfLine(99, 1000, 2000, 'included')).toEqual({ gross: 99, net: 82, tax: 17 });
-  });
-
-  test('is exact up to the highest price and refuses to be inexact', () => {
-    expect(amountsOfLine(999_999_999, 1000, 0, 'included')?.gross).toBe(999_999_999);
-    expect(amountsOfLine(999_999_999, 9_000_000_000, 0, 'included')?.gross).toBe(
-      8_999_999_991_000_000,
-    );
-    expect(amountsOfLine(999_999_999, 1_000_000_000_000, 0, 'included')).toBeUndefined();
+  test('is exact up to the largest amount, and has none beyond', () => {
+    const rules = { taxMode: 'excluded' } as const;
+    const line = { price: 999_999_999, quantity: 9_000_000_000, taxRate: 0 };
+    expect(amountOfLine(line.price, line.quantity)).toBe(8_999_999_991_000_000);
+    expect(amountsOf([line], rules)?.gross).toBe(8_999_999_991_000_000);
+    expect(amountsOf([{ ...line, taxRate: 10 }], rules)).toBeUndefined();
+    expect(amountsOf([line, line], rules)).toBeUndefined();
+    expect(amountOfLine(line.price, 1_000_000_000_000)).toBeUndefined();
   });
 });
 
-test('a sum too large to be exact is none', () => {
-  const large = { gross: Number.MAX_SAFE_INTEGER, net: 0, tax: 0 };
-  expect(add(large, { gross: 1, net: 0, tax: 0 })).toBeUndefined();
-  expect(add({ gross: 1, net: 2, tax: 3 }, { gross: 4, net: 5, tax: 6 })).toEqual({
-    gross: 5,
-    net: 7,
-    tax: 9,
-  });
+test('a line is rounded half away from zero', () => {
+  // 0.333 kg at 1.50 is 49.95 pence; half a piece at 0.01 and at 0.03.
+  expect(amountOfLine(150, 333)).toBe(50);
+  expect(amountOfLine(1, 500)).toBe(1);
+  expect(amountOfLine(3, 500)).toBe(2);
+  expect(amountOfLine(1, 499)).toBe(0);
+  expect(amountOfLine(-1, 500)).toBe(-1);
 });
 
 describe('what is typed', () => {

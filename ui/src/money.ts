@@ -1,11 +1,13 @@
 /**
  * Money, quantities and tax: whole numbers only, rounded half away from zero, by the same rules as
- * the backend. The screen shows what a cart comes to before the backend has decided it, and both
- * must agree to the penny.
+ * the backend. The screen shows what a cart comes to, and takes just that, before the backend has
+ * decided it, so both must agree to the penny: the tests of both read one table of carts.
  *
  * Amounts are in minor units of the shop's currency, quantities in thousandths, rates in hundredths
  * of a percent.
  */
+
+import type { ShopSettings } from './host';
 
 /** One piece, or one kilogram. */
 export const UNIT = 1000;
@@ -13,8 +15,16 @@ export const UNIT = 1000;
 /** The largest amount a sum may reach: the largest whole number that JSON holds exactly. */
 export const MAX_AMOUNT = Number.MAX_SAFE_INTEGER;
 
-/** Whether prices hold their tax or tax comes on top. */
-export type TaxMode = 'included' | 'excluded';
+/** The rules of a shop by which a cart is priced. */
+export type PricingRules = Pick<ShopSettings, 'taxMode' | 'taxRounding' | 'smallestCoin'>;
+
+/** A line that is priced. */
+export interface PricedLine {
+  /** Of one unit. */
+  price: number;
+  quantity: number;
+  taxRate: number;
+}
 
 /** What a line or a receipt comes to; `gross` is what is paid, and `gross = net + tax`. */
 export interface Amounts {
@@ -23,35 +33,49 @@ export interface Amounts {
   tax: number;
 }
 
-export const NOTHING: Amounts = { gross: 0, net: 0, tax: 0 };
+/** `quantity` at `price`, before tax that comes on top; `undefined` if it is too large to be exact. */
+export function amountOfLine(price: number, quantity: number): number | undefined {
+  return exact(timesQuantity(price, quantity));
+}
 
 /**
- * The amounts of a line: `quantity` at `price`, of which or on which `rate` is tax. The line is
- * rounded, then its tax. `undefined` if they are too large to be exact.
+ * What lines come to. Each is rounded; then their tax is, on each line or on all lines of a rate
+ * together. `undefined` if that is too large to be exact.
  */
-export function amountsOfLine(
-  price: number,
-  quantity: number,
-  rate: number,
-  mode: TaxMode,
-): Amounts | undefined {
-  const amount = scaled(BigInt(price), BigInt(quantity), 1000n);
-  const points = BigInt(rate);
-  const tax = scaled(amount, points, mode === 'included' ? 10_000n + points : 10_000n);
-  const [gross, net] = mode === 'included' ? [amount, amount - tax] : [amount + tax, amount];
-  return exact(gross, net, tax);
+export function amountsOf(lines: PricedLine[], rules: PricingRules): Amounts | undefined {
+  const isIncluded = rules.taxMode === 'included';
+  let sum = 0n;
+  let tax = 0n;
+  const taxed = (amount: bigint, rate: number): void => {
+    const points = BigInt(rate);
+    tax += scaled(amount, points, isIncluded ? 10_000n + points : 10_000n);
+  };
+  const byRate = new Map<number, bigint>();
+  for (const { price, quantity, taxRate } of lines) {
+    const amount = timesQuantity(price, quantity);
+    sum += amount;
+    if (rules.taxRounding === 'receipt') byRate.set(taxRate, (byRate.get(taxRate) ?? 0n) + amount);
+    else taxed(amount, taxRate);
+  }
+  byRate.forEach(taxed);
+  const [gross, net] = isIncluded ? [sum, sum - tax] : [sum + tax, sum];
+  const amounts = { gross: exact(gross), net: exact(net), tax: exact(tax) };
+  return Object.values(amounts).includes(undefined) ? undefined : (amounts as Amounts);
 }
 
-/** The sum; `undefined` if it is too large to be exact. */
-export function add(a: Amounts, b: Amounts): Amounts | undefined {
-  const sum = (x: number, y: number): bigint => BigInt(x) + BigInt(y);
-  return exact(sum(a.gross, b.gross), sum(a.net, b.net), sum(a.tax, b.tax));
+/** What is paid for an amount in cash: the nearest that coins can pay. */
+export function inCash(amount: number, { smallestCoin = 1 }: PricingRules): number {
+  const coin = BigInt(smallestCoin);
+  return Number(scaled(BigInt(amount), 1n, coin) * coin);
 }
 
-function exact(gross: bigint, net: bigint, tax: bigint): Amounts | undefined {
+function timesQuantity(price: number, quantity: number): bigint {
+  return scaled(BigInt(price), BigInt(quantity), BigInt(UNIT));
+}
+
+function exact(amount: bigint): number | undefined {
   const limit = BigInt(MAX_AMOUNT);
-  if ([gross, net, tax].some((amount) => amount > limit || amount < -limit)) return undefined;
-  return { gross: Number(gross), net: Number(net), tax: Number(tax) };
+  return amount > limit || amount < -limit ? undefined : Number(amount);
 }
 
 /** `value * numerator / denominator`, rounded half away from zero. */

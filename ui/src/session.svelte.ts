@@ -7,8 +7,8 @@ import {
   type Shift,
   type Shop,
 } from './host';
-import { freshId } from './id';
-import { MoneyFormat, type TaxMode } from './money';
+import { Intent } from './intent';
+import { MoneyFormat, type PricingRules } from './money';
 
 /** What the backend says when the store itself is in trouble, not what was asked of it. */
 const STORE_FAULTS = new Set<string>(['read_only', 'damaged', 'disk_full', 'io', 'not_a_store']);
@@ -34,11 +34,11 @@ export class Session {
   readonly person = $derived(this.shop?.person ?? undefined);
   readonly settings = $derived(this.shop?.settings ?? undefined);
   readonly money = $derived(new MoneyFormat(this.settings?.currency ?? 'XXX'));
-  readonly taxMode: TaxMode = $derived(this.settings?.taxMode ?? 'included');
+  /** By what rules a cart is priced. */
+  readonly rules: PricingRules = $derived(this.settings ?? { taxMode: 'included' });
   readonly categories = $derived(this.shop?.categories ?? []);
 
-  /** The request that opens the next shift; sent again, it opens the same. */
-  #openingId = freshId();
+  readonly #opening = new Intent();
 
   constructor(host: Host) {
     this.#host = host;
@@ -69,6 +69,8 @@ export class Session {
     this.shop = shop;
     this.shift = state?.shift;
     this.dropDue = state?.dropDue ?? false;
+    // What is opened next is another shift, even if nobody heard that this one was.
+    if (this.shift) this.#opening.renew();
   }
 
   /** Looks who may sign in here, or approve. */
@@ -94,8 +96,7 @@ export class Session {
 
   /** Opens this till's shift with the cash in the drawer, in minor units. */
   async openShift(float: number): Promise<void> {
-    await this.call('open_shift', { requestId: this.#openingId, float });
-    this.#openingId = freshId();
+    await this.#opening.send({ float }, (request) => this.call('open_shift', request));
     await this.refresh();
   }
 }

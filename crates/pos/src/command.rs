@@ -477,7 +477,7 @@ mod tests {
         assert!(refuse(&store, 8, RefusalCode::OutOfStock));
         let refused = store.read_last(&Query::all()).unwrap().unwrap();
         assert_eq!(refused.event.metadata.user_id.as_deref(), Some("ann"));
-        let Some(ShopEvent::ActRefused(told)) = ShopEvent::decode(&refused.event.as_ref(3)) else {
+        let Some(ShopEvent::ActRefused(told)) = ShopEvent::decode(&refused.event.at(3)) else {
             panic!("{refused:?}")
         };
         assert_eq!((told.code, told.product), (RefusalCode::OutOfStock, Some(sku("A"))));

@@ -306,7 +306,7 @@ mod tests {
             "taxRate": 2000
         });
         assert_eq!((event.event_type.as_str(), data), ("ProductSold", expected));
-        let recorded = Recorded::decode(&event.as_ref(3)).unwrap();
+        let recorded = Recorded::decode(&event.at(3)).unwrap();
         assert_eq!(recorded.event, sold().into());
         assert_eq!((recorded.position, recorded.when.business_day), (3, day("2026-03-02")));
     }

@@ -55,7 +55,8 @@ impl Tender {
 pub struct Payment {
     /// How it is paid.
     pub tender: Tender,
-    /// Of cash what is given, from which change comes; of all else what it is charged. Positive.
+    /// Of cash what is given, from which change comes; of all else what it is charged. Positive, or
+    /// nothing in cash for what no coin can pay.
     pub amount: Money,
     /// The gift card, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,7 +177,9 @@ pub(crate) fn check(payments: &[Payment], customer: Option<&CustomerId>) -> Resu
         );
     }
     for payment in payments {
-        amount_makes_sense(payment.amount)?;
+        if payment.tender != Tender::Cash || !payment.amount.is_zero() {
+            amount_makes_sense(payment.amount)?;
+        }
         input::optional("reference", payment.reference.as_deref(), input::MAX_TEXT_CHARS)?;
         if (payment.tender == Tender::GiftCard) != payment.card.is_some() {
             return Err(input::invalid("A gift card is named by its code. Scan it."));
@@ -221,7 +224,7 @@ pub(crate) fn settle(
     }
     let due = total.checked_sub(charged).ok_or_else(overflow)?;
     // Nothing is rounded before there is any cash: the rest may yet be paid by card.
-    let coin = if given.is_zero() { SmallestCoin::default() } else { *smallest_coin };
+    let coin = in_cash().next().map_or(SmallestCoin::default(), |_| *smallest_coin);
     let kept = coin.round(due).ok_or_else(overflow)?;
     let change = given.checked_sub(kept).ok_or_else(overflow)?;
     if change < Money::ZERO {
@@ -373,7 +376,10 @@ mod tests {
         assert_eq!(told(10, 105, &[(CARD, 105)]), (105, 0, 0));
         assert_eq!(told(10, 105, &[(CARD, 92), (CASH, 10)]), (102, -3, 0));
         assert_eq!(told(5, 102, &[(CARD, 100), (CASH, 5)]), (100, -2, 5));
+        assert_eq!(told(5, 2, &[(CASH, 0)]), (0, -2, 0));
         let refusal = paid_in_coins(5, 103, &[(CASH, 100)]).unwrap_err();
+        assert_eq!((refusal.code, refusal.details.left), (RefusalCode::NotEnoughPaid, Some(5)));
+        let refusal = paid_in_coins(5, 3, &[(CASH, 0)]).unwrap_err();
         assert_eq!((refusal.code, refusal.details.left), (RefusalCode::NotEnoughPaid, Some(5)));
         let refusal = paid_in_coins(5, 103, &[(CARD, 100)]).unwrap_err();
         assert_eq!((refusal.code, refusal.details.left), (RefusalCode::NotEnoughPaid, Some(3)));

@@ -496,7 +496,7 @@ mod tests {
         let granted = |actor: Actor, rate| {
             let events =
                 given(shop()).when(|store| actor.act(store, &Discount(rate))).then_accepted();
-            let Some(ShopEvent::CustomerAdded(e)) = ShopEvent::decode(&events[0].as_ref(5)) else {
+            let Some(ShopEvent::CustomerAdded(e)) = ShopEvent::decode(&events[0].at(5)) else {
                 panic!("{events:?}")
             };
             e.private.name

@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pos::{CustomerId, Label, Money, ProductId, Quantity, TillId};
+use pos::{BasisPoints, CustomerId, Label, Money, ProductId, Quantity, TillId};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use uuid::Uuid;
@@ -58,6 +58,9 @@ pub struct CartLine {
     pub scanned_price: Money,
     /// What the product was called then.
     pub name: String,
+    /// The product's tax rate then; nothing unless told otherwise.
+    #[serde(default)]
+    pub tax_rate: BasisPoints,
     /// The label it was put in by, if a scale printed one and its quantity still holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -283,6 +286,7 @@ mod tests {
             quantity: Quantity::units(quantity).unwrap(),
             scanned_price: Money::new(106),
             name: "Vintage Billboard Drink Me Mug".into(),
+            tax_rate: BasisPoints::new(2000),
             label: None,
         };
         Cart { id: Uuid::from_u128(id), lines: vec![line], customer: None, age_checked: None }

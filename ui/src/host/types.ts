@@ -278,6 +278,8 @@ export type CartLine = {
 	scannedPrice: Money,
 	/** What the product was called then. */
 	name: string,
+	/** The product's tax rate then; nothing unless told otherwise. */
+	taxRate: BasisPoints,
 	/** The label it was put in by, if a scale printed one and its quantity still holds. */
 	label?: Label,
 };
@@ -764,7 +766,10 @@ export type PayAccount = {
 export type Payment = {
 	/** How it is paid. */
 	tender: Tender,
-	/** Of cash what is given, from which change comes; of all else what it is charged. Positive. */
+	/**
+	 * Of cash what is given, from which change comes; of all else what it is charged. Positive, or
+	 * nothing in cash for what no coin can pay.
+	 */
 	amount: Money,
 	/** The gift card, if it is one. */
 	card?: GiftCardId,

@@ -1,6 +1,6 @@
 import type { Cart as StoredCart, Label, ProductOnHand, Refusal } from '../host';
 import { freshId } from '../id';
-import { NOTHING, UNIT, add, amountsOfLine, type Amounts, type TaxMode } from '../money';
+import { UNIT, amountOfLine, amountsOf, type Amounts, type PricingRules } from '../money';
 
 /** The most that one line may hold, in thousandths. */
 export const MAX_QUANTITY = 1_000_000_000;
@@ -12,6 +12,8 @@ export class Line {
   /** Its SKU. */
   readonly product: string;
   readonly name: string;
+  /** Its tax rate when it was put in. */
+  readonly taxRate: number;
   /** The price of one unit when it was put in; what it is sold for unless that is too long ago. */
   scannedPrice = $state(0);
   /** How much, in thousandths. */
@@ -27,18 +29,16 @@ export class Line {
     this.id = stored.id;
     this.product = stored.product;
     this.name = stored.name;
+    this.taxRate = stored.taxRate;
     this.scannedPrice = stored.scannedPrice;
     this.quantity = stored.quantity;
     this.label = stored.label;
   }
 
-  /** What the line comes to; `undefined` if that is too large. */
-  amounts(mode: TaxMode): Amounts | undefined {
-    const [price, quantity] =
-      this.label?.price === undefined
-        ? [this.scannedPrice, this.quantity]
-        : [this.label.price, UNIT];
-    return amountsOfLine(price, quantity, this.known?.taxRate ?? 0, mode);
+  /** What the line comes to, before tax that comes on top; `undefined` if that is too large. */
+  get amount(): number | undefined {
+    const price = this.label?.price;
+    return price === undefined ? amountOfLine(this.scannedPrice, this.quantity) : price;
   }
 }
 
@@ -69,19 +69,21 @@ export class Cart {
   /** The age in years that somebody made sure the customer has. */
   ageChecked = $state<number>();
   #customer: string | undefined;
-  readonly #mode: () => TaxMode;
+  readonly #rules: () => PricingRules;
   readonly #onChange: (cart: StoredCart) => void;
 
   readonly lines = $derived(this.rows.filter((row) => row instanceof Line));
   readonly strays = $derived(this.rows.filter((row) => row instanceof Stray));
   readonly selected = $derived(this.rows.find((row) => row.id === this.selectedId));
   /** What all lines come to; `undefined` if that is too large to be sold. */
-  readonly total: Amounts | undefined = $derived.by(() =>
-    this.lines.reduce<Amounts | undefined>((sum, line) => {
-      const amounts = line.amounts(this.#mode());
-      return sum && amounts && add(sum, amounts);
-    }, NOTHING),
-  );
+  readonly total: Amounts | undefined = $derived.by(() => {
+    const priced = ({ scannedPrice: price, quantity, taxRate }: Line) => ({
+      price,
+      quantity,
+      taxRate,
+    });
+    return amountsOf(this.lines.map(priced), this.#rules());
+  });
   /** How much there is of each product, over all lines. */
   readonly wanted: ReadonlyMap<string, number> = $derived.by(() => {
     const wanted = new Map<string, number>();
@@ -90,9 +92,9 @@ export class Cart {
     return wanted;
   });
 
-  /** A cart with prices by this tax mode; every change of its lines is told. */
-  constructor(mode: () => TaxMode, onChange: (cart: StoredCart) => void) {
-    this.#mode = mode;
+  /** A cart that is priced by these rules; every change of its lines is told. */
+  constructor(rules: () => PricingRules, onChange: (cart: StoredCart) => void) {
+    this.#rules = rules;
     this.#onChange = onChange;
   }
 
@@ -236,12 +238,14 @@ export class Cart {
 
   /** The cart as it is kept, without codes that stand for nothing. */
   get stored(): StoredCart {
-    const lines = this.lines.map(({ id, product, quantity, scannedPrice, name, label }) => ({
+    const lines = this.lines.map(
+      ({ id, product, quantity, scannedPrice, name, taxRate, label }) => ({
       id,
       product,
       quantity,
       scannedPrice,
       name,
+      taxRate,
       ...(label === undefined ? {} : { label }),
     }));
     const { id, ageChecked } = this;
@@ -274,8 +278,8 @@ export class Cart {
 
 /** A line with what the label says of a product, or with one unit of it. */
 function newLine(product: ProductOnHand, id: string, label?: Label): StoredCart['lines'][number] {
-  const { name, price } = product;
+  const { name, price, taxRate } = product;
   const quantity = label?.quantity ?? UNIT;
-  const line = { id, product: product.id, quantity, scannedPrice: price, name };
+  const line = { id, product: product.id, quantity, scannedPrice: price, name, taxRate };
   return label ? { ...line, label } : line;
 }

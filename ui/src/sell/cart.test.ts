@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Refusal, type ProductOnHand } from '../host';
-import type { TaxMode } from '../money';
+import type { PricingRules } from '../money';
 import { Cart, Stray } from './cart.svelte';
 
 function product(id: string, price: number, onHand: number | null = 10_000): ProductOnHand {
@@ -8,15 +8,15 @@ function product(id: string, price: number, onHand: number | null = 10_000): Pro
   return { id, name: `Product ${id}`, price, onHand, stocked: onHand !== null, ...rest };
 }
 
-let mode: TaxMode;
+let rules: PricingRules;
 let saved: Cart['stored'][];
 let cart: Cart;
 
 beforeEach(() => {
-  mode = 'included';
+  rules = { taxMode: 'included' };
   saved = [];
   cart = new Cart(
-    () => mode,
+    () => rules,
     (stored) => saved.push(stored),
   );
 });
@@ -43,7 +43,7 @@ describe('a cart', () => {
   test('adds up with tax inside or on top', () => {
     cart.setQuantity(cart.add(product('A', 120)), 2000);
     expect(cart.total).toEqual({ gross: 240, net: 200, tax: 40 });
-    mode = 'excluded';
+    rules = { taxMode: 'excluded' };
     cart.add(product('B', 100));
     expect(cart.total).toEqual({ gross: 408, net: 340, tax: 68 });
   });
@@ -68,15 +68,18 @@ describe('a cart', () => {
   });
 
   test('comes back as it was kept, and goes on under the same id', () => {
+    rules = { taxMode: 'excluded' };
     cart.add(product('A', 100));
     cart.setQuantity(cart.add(product('B', 250)), 1500);
     const { stored } = cart;
     const other = new Cart(
-      () => mode,
+      () => rules,
       () => undefined,
     );
     other.restore(stored);
     expect(other.stored).toEqual(stored);
+    expect(other.total).toEqual(cart.total);
+    expect(other.total?.tax).toBe(95);
     other.begin();
     expect(other.id).not.toBe(stored.id);
     expect(other.rows).toEqual([]);

@@ -3,12 +3,13 @@ import {
   Unreachable,
   type Approval,
   type Label,
+  type Operations,
   type PrintedReceipt,
   type Payment,
   type ProductOnHand,
 } from '../host';
 import { freshId } from '../id';
-import { UNIT, parseDecimal } from '../money';
+import { UNIT, inCash, parseDecimal } from '../money';
 import type { Session } from '../session.svelte';
 import { throttled } from '../throttle';
 import { Cart, Line, Stray } from './cart.svelte';
@@ -38,6 +39,8 @@ export type Phase =
 
 /** A key of the numpad. */
 export type NumpadKey = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '.' | 'back';
+
+type Checkout = Operations['checkout']['input'];
 
 /** How a customer pays. */
 export interface Tendered {
@@ -74,12 +77,17 @@ export class Sale {
   #waiting = 0;
   /** Whether something acts just now whose turn has come: what it does is part of it. */
   #isActing = false;
-  #checkout: Promise<void> | undefined;
+  /** The checkout that is under way. Never fails. */
+  #checkout: Promise<unknown> | undefined;
 
   /** Looks again at the products in the cart. */
   readonly refresh: () => void;
 
   readonly total = $derived.by(() => this.cart.total?.gross);
+  /** What is to be paid if all of it is paid in cash: what coins can pay. */
+  readonly cashTotal = $derived.by(() =>
+    this.total === undefined ? undefined : inCash(this.total, this.#session.rules),
+  );
   readonly canPay = $derived.by(
     () =>
       this.cart.lines.length > 0 &&
@@ -89,14 +97,14 @@ export class Sale {
   );
   /** The cash that is typed; nothing typed means the exact amount. */
   readonly given = $derived.by(() =>
-    this.entry === '' ? this.total : this.#session.money.parse(this.entry),
+    this.entry === '' ? this.cashTotal : this.#session.money.parse(this.entry),
   );
 
   constructor(session: Session) {
     this.#session = session;
     this.#keeper = new Keeper((cart) => session.call('save_cart', { cart }));
     this.cart = new Cart(
-      () => session.taxMode,
+      () => session.rules,
       (cart) => this.#keeper.keep(cart),
     );
     this.refresh = throttled(() => this.#knowProducts(), LIVE_GAP_MS);
@@ -228,12 +236,14 @@ export class Sale {
     this.trouble = this.refused = undefined;
     try {
       await this.#session.openShift(float);
-      this.entry = '';
-      this.said = 'The shift is open.';
     } catch (failure) {
       if (failure instanceof Refusal) this.trouble = failure;
       await this.#session.refresh().catch(() => undefined);
     }
+    // What is true is whether it is open now: an answer may be lost, or be of a shift closed since.
+    if (!this.#session.shift) return;
+    this.entry = '';
+    this.said = 'The shift is open.';
   }
 
   /** Asks for the cash that is given. */
@@ -254,7 +264,7 @@ export class Sale {
 
   /** Takes exactly what the cart comes to. */
   payExact(tender: Payment['tender']): void {
-    this.inOrder(() => this.#pay({ tender }));
+    this.inOrder(() => void this.#pay({ tender }));
   }
 
   /** Takes the cash that was typed. */
@@ -262,14 +272,14 @@ export class Sale {
     this.inOrder(() => {
       const { given, entry } = this;
       if (given !== undefined)
-        this.#pay(entry === '' ? { tender: 'cash' } : { tender: 'cash', given });
+        void this.#pay(entry === '' ? { tender: 'cash' } : { tender: 'cash', given });
     });
   }
 
   /** Tries the checkout that was refused last again, paid as it was to be paid then. */
   tryAgain(): void {
     const { refused } = this;
-    if (refused) this.inOrder(() => this.#pay(refused));
+    if (refused) this.inOrder(() => void this.#pay(refused));
   }
 
   /** Somebody made sure that the customer has this age, in years; a checkout refused for it goes on. */
@@ -281,17 +291,11 @@ export class Sale {
     });
   }
 
-  /** Sends what was refused last again, with the approval of who may; fails if it is none. */
+  /** Pays what was refused last with the approval of who may; fails if it is none. */
   async approve(approval: Approval): Promise<void> {
     const { refused } = this;
-    if (!refused) return;
-    try {
-      this.#finish(await this.#attempt(refused, approval));
-    } catch (failure) {
-      const isOfPin = failure instanceof Refusal && PIN_REFUSALS.has(failure.code);
-      if (isOfPin || failure instanceof Unreachable) throw failure;
-      this.#refuse(failure, refused);
-    }
+    await this.#turns;
+    if (refused) await this.#pay(refused, approval);
   }
 
   /** Leaves the receipt for an empty cart. */
@@ -326,34 +330,29 @@ export class Sale {
     }
   }
 
-  #pay(tendered: Tendered): void {
-    const { total, phase } = this;
+  /**
+   * Pays the cart, if it is to be paid: the one way to a checkout. Whatever is put in until it is
+   * answered waits for the next cart. Fails only if the approval is none; then nothing has changed.
+   */
+  async #pay(tendered: Tendered, approval?: Approval): Promise<void> {
+    const { phase } = this;
+    const { tender, given } = tendered;
+    const due = tender === 'cash' ? this.cashTotal : this.total;
     const open = phase.is === 'selling' || phase.is === 'paying';
-    if (!this.canPay || total === undefined || !open) return;
+    if (!this.canPay || due === undefined || !open) return;
     // What was given may have been enough before more was put in: then more is asked for.
-    if ((tendered.given ?? total) < total) return this.beginPaying();
-    const sending = this.#send(tendered);
-    this.#checkout = sending.finally(() => (this.#checkout = undefined));
+    const amount = given ?? due;
+    if (amount < due) return this.beginPaying();
+    const sending = this.#send(this.#checkoutOf({ tender, amount }, approval), tendered);
+    const end = () => (this.#checkout = undefined);
+    this.#checkout = sending.then(end, end);
+    await sending;
   }
 
-  /** Sends the checkout until it is answered. The same cart sent twice is sold once. */
-  async #send(tendered: Tendered): Promise<void> {
-    this.trouble = this.refused = undefined;
-    try {
-      const waits = () => (this.phase = { is: 'sending', waits: true });
-      this.#finish(await this.#insisting(() => this.#attempt(tendered), waits));
-    } catch (failure) {
-      this.#refuse(failure, tendered);
-    }
-  }
-
-  /** Sells the cart, once it is safe. */
-  async #attempt({ tender, given }: Tendered, approval?: Approval): Promise<PrintedReceipt> {
-    this.phase = { is: 'sending', waits: false };
-    await this.#keeper.settled();
+  /** The checkout of the cart as it is now. */
+  #checkoutOf(payment: Payment, approval?: Approval): Checkout {
     const { id: requestId, lines, ...known } = this.cart.stored;
-    const amount = given ?? this.total ?? 0;
-    return this.#session.call('checkout', {
+    return {
       requestId,
       lines: lines.map(({ product, quantity, scannedPrice, label }) => ({
         product,
@@ -364,12 +363,30 @@ export class Sale {
       ...known,
       ...(approval === undefined ? {} : { approval }),
       // What costs nothing is paid with nothing.
-      payments: amount > 0 ? [{ tender, amount }] : [],
-    });
+      payments: this.total === 0 ? [] : [payment],
+    };
+  }
+
+  /** Sends a checkout until it is answered. The same one sent twice is one sale. */
+  async #send(checkout: Checkout, tendered: Tendered): Promise<void> {
+    const attempt = async () => {
+      this.phase = { is: 'sending', waits: false };
+      // Nothing is sold that a crash could make forgotten.
+      await this.#keeper.settled();
+      return this.#session.call('checkout', checkout);
+    };
+    try {
+      this.#finish(
+        await this.#insisting(attempt, () => (this.phase = { is: 'sending', waits: true })),
+      );
+    } catch (failure) {
+      this.phase = { is: 'selling' };
+      if (failure instanceof Refusal && PIN_REFUSALS.has(failure.code)) throw failure;
+      this.#refuse(failure, tendered);
+    }
   }
 
   #refuse(refusal: unknown, tendered: Tendered): void {
-    this.phase = { is: 'selling' };
     this.entry = '';
     if (!(refusal instanceof Refusal)) throw refusal;
     warn();

@@ -1,4 +1,12 @@
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
 use super::*;
+use crate::money::SmallestCoin;
+use crate::payment::{self, Payment, Tender};
+use crate::settings::ShopSettings;
+use crate::testing::settings;
 
 const ALL: fn(usize) -> bool = |_| true;
 
@@ -203,4 +211,42 @@ fn a_hundred_thousand_carts_come_to_what_exact_numbers_say() {
         assert!(amounts.iter().all(|line| line.gross >= Money::ZERO), "{cart:?}");
         assert!(amounts.iter().all(|l| l.gross == l.net.checked_add(l.tax).unwrap()), "{cart:?}");
     }
+}
+
+/// A cart by the rules of a shop, and what it comes to. The screen works that out too, and its tests
+/// read the same table.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Case {
+    tax_mode: TaxMode,
+    tax_rounding: TaxRounding,
+    smallest_coin: SmallestCoin,
+    /// Of each line its price, its quantity and its rate.
+    lines: Vec<(Money, Quantity, BasisPoints)>,
+    gross: Money,
+    net: Money,
+    tax: Money,
+    /// What is paid if all of it is paid in cash.
+    cash: Money,
+}
+
+#[test]
+fn a_cart_comes_to_what_the_screen_says_and_is_paid_by_just_that() {
+    let table = include_str!("../../tests/fixtures/carts.jsonl");
+    let mut rules = BTreeSet::new();
+    for text in table.lines() {
+        let case: Case = serde_json::from_str(text).unwrap();
+        let Case { tax_mode, tax_rounding, smallest_coin, gross, net, tax, cash, .. } = case;
+        let total = Amounts::of_cart(case.lines, tax_mode, tax_rounding).unwrap();
+        assert_eq!(total, Amounts { gross, net, tax }, "{text}");
+        let settings = ShopSettings { tax_mode, tax_rounding, smallest_coin, ..settings() };
+        for (tender, amount) in [(Tender::Cash, cash), (Tender::Card, gross)] {
+            let payments = [Payment::new(tender, amount)];
+            let settled = payment::settle(&payments, gross, &settings).unwrap();
+            assert_eq!((settled.paid, settled.change), (amount, Money::ZERO), "{text}");
+            assert_eq!(settled.rounding, amount.checked_sub(gross).unwrap(), "{text}");
+        }
+        rules.insert(format!("{tax_mode:?} {tax_rounding:?} {smallest_coin:?}"));
+    }
+    assert_eq!(rules.len(), 12, "the table has carts by all rules there are");
 }
