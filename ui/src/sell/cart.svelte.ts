@@ -240,14 +240,15 @@ export class Cart {
   get stored(): StoredCart {
     const lines = this.lines.map(
       ({ id, product, quantity, scannedPrice, name, taxRate, label }) => ({
-      id,
-      product,
-      quantity,
-      scannedPrice,
-      name,
-      taxRate,
-      ...(label === undefined ? {} : { label }),
-    }));
+        id,
+        product,
+        quantity,
+        scannedPrice,
+        name,
+        taxRate,
+        ...(label === undefined ? {} : { label }),
+      }),
+    );
     const { id, ageChecked } = this;
     return {
       id,
