@@ -14,7 +14,7 @@ UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -pru
 UI_BUILT := target/.ui-built
 HAS_DISPLAY := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin Windows_NT,$(shell uname -s)$(OS))
 
-.PHONY: help run app test lint bench bench-sales soak screenshots tools app-packages test-packages types
+.PHONY: help run app test lint bench bench-sales bench-screen soak screenshots tools app-packages test-packages types
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ bench: tools ## Measure the event store beside its peers and the bare disk
 
 bench-sales: tools ## Measure what a sale costs after a million others, and beside bare appends
 	$(CARGO) run --release --package tests --example selling -- target 1000000
+
+bench-screen: app test-packages tests/browser/node_modules ## Measure how long a cashier waits, in the browser and in the window
+	$(CARGO) build --release --package cli
+	OPOSSUM=$(CURDIR)/target/release/opossum $(NPM) --prefix tests/browser run -s bench browser window
 
 soak: tools ## The long versions of the crash tests
 	OPOSSUM_KILLS=50 $(CARGO) test --package tests --test kills

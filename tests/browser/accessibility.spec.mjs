@@ -41,6 +41,11 @@ const states = {
     await till.button('Why').click();
     await expect(till.page.getByRole('dialog')).toBeVisible();
   },
+  'a check of age': async (till, shop) => {
+    await shop.act('set_age_rule', { product: MUG.id, minimumAge: 18 });
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toContainText('Only for 18 and over');
+  },
   'an unknown code': async (till) => {
     await till.scan('4006381333931');
     await expect(till.page.getByText('Unknown code')).toBeVisible();

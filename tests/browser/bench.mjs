@@ -1,21 +1,31 @@
 /**
- * How long a cashier waits in the browser, with 50,000 products. Prints medians and 95th percentiles
- * in milliseconds as JSON.
+ * How long a cashier waits, in a shop of 50,000 products and a history of a million events. Prints a
+ * table, with what it should be beside what it is. `node bench.mjs browser window` measures in both;
+ * `--events=N` makes the history shorter.
  *
  * A scan is measured from the Enter that ends it to the frame in which its line is painted, a
- * keystroke from the key to the frame in which the list is.
+ * keystroke from the key to the frame in which the list that answers it is, paying from the key to
+ * the frame with the receipt, by when the sale is durable. A start is measured from the moment at
+ * which the program is called; a browser is open by then.
  */
 
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium } from '@playwright/test';
-import { LAUNCH, OPOSSUM, Shop, scan } from './shop.mjs';
+import { parseArgs } from 'node:util';
+import { InBrowser, InWindow } from './screens.mjs';
+import { OPOSSUM, Shop } from './shop.mjs';
 
+const PLACES = { browser: InBrowser, window: InWindow };
 const PRODUCTS = 50_000;
-const SAMPLES = 40;
+const SCANS = 40;
+const SALES = 120;
+const STARTS = 5;
 /** Each letter alone, and away again: every stroke changes the list. */
 const TYPED = 'rvspemlbwcdt';
+/** The most events that are appended at once. */
+const COMMIT = 10_000;
 
 /**
  * Runs in the page: begins to measure from the next such key until what it changes is painted;
@@ -55,8 +65,8 @@ function barcode(number) {
   return body + String((10 - (sum % 10)) % 10);
 }
 
-/** A demo shop with many more products, some of them on the shelf. */
-async function largeShop(codes) {
+/** A demo shop with many more products, some of them on the shelf, and a long history. */
+async function largeShop(codes, events) {
   const shop = Shop.demo();
   const kinds = ['Red Mug', 'Vintage Lantern', 'Small Basket', 'Paper Bag', 'Enamel Bowl'];
   const row = (_, n) =>
@@ -69,52 +79,179 @@ async function largeShop(codes) {
   await shop.act('receive_stock', {
     lines: codes.map(({ product }) => ({ product, quantity: 9_000 })),
   });
+  await sellInThePast(shop, events);
   return shop;
 }
 
-function figures(times) {
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = (share) => Number(sorted[Math.ceil(share * sorted.length) - 1].toFixed(1));
-  return { median: at(0.5), p95: at(0.95), samples: sorted.length };
+/** Records a sale over and over, each as a sale of another product, up to so many events. */
+async function sellInThePast(shop, events) {
+  const store = join(shop.data, 'store');
+  const opossum = (command, input, ...args) =>
+    execFileSync(OPOSSUM, ['store', command, store, ...args], {
+      input,
+      encoding: 'utf8',
+    });
+  await shop.sellElsewhere('N0');
+  const { head } = JSON.parse(opossum('stats', ''));
+  const query = {
+    items: [{ types: ['SaleCompleted', 'ProductSold', 'PaymentTaken'] }],
+  };
+  const sale = opossum('read', '', '--query', JSON.stringify(query), '--backwards', '--limit', '3');
+  const recorded = sale
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .reverse();
+  const template = recorded
+    .map(({ type, tags, data, metadata }) => JSON.stringify({ type, tags, data, metadata }))
+    .join('\n');
+  const { sale: id, number } = recorded[0].data;
+  let commit = [];
+  for (let n = 1; n <= (events - head) / 3; n++) {
+    const copy = template
+      .replaceAll(id, randomUUID())
+      .replaceAll(/\bN0\b/g, `N${n % PRODUCTS}`)
+      .replaceAll(`"number":${number}`, `"number":${number + n}`);
+    commit.push(copy);
+    if (commit.length * 3 + 3 <= COMMIT && n + 1 <= (events - head) / 3) continue;
+    opossum('append', commit.join('\n'), '--flush', 'off');
+    commit = [];
+  }
 }
 
-const codes = Array.from({ length: SAMPLES }, (_, n) => {
-  const at = Math.floor((n * PRODUCTS) / SAMPLES);
-  return { product: `N${at}`, code: barcode(500_000 + at) };
-});
-const shop = await largeShop(codes);
-const browser = await chromium.launch(LAUNCH);
-try {
-  const page = await browser.newPage({
-    viewport: { width: 1366, height: 768 },
-  });
-  await page.goto(await shop.serve());
-  await page.getByRole('group', { name: 'Products' }).getByRole('button').first().waitFor();
-  /** Presses something, and tells how long the page took. */
-  const timed = async (measured, press) => {
-    await page.evaluate(measure, measured);
-    await press();
-    return page.evaluate(() => window.measured);
+/** Presses something, and tells how long the page took. */
+async function timed(place, measured, press) {
+  await place.run(measure, measured);
+  await press();
+  return place.run(() => window.measured);
+}
+
+/** Scans a code that is not in the cart yet. */
+function timedScan(place, { product, code }) {
+  return timed(place, ['Enter', 'body', `[data-line="${product}"]`], () => place.scan(code));
+}
+
+function timedPayment(place) {
+  const receipt = ['F12', 'body', 'section[aria-label=Receipt]'];
+  return timed(place, receipt, () => place.press('F12'));
+}
+
+/** Starts the till, and tells when it is called up, shows its tiles, and has taken a scan. */
+async function timedStart(place, shop, code) {
+  const start = performance.now();
+  await place.open(shop);
+  const opened = performance.now();
+  const isReady = () => place.run(() => document.querySelector('.tile') !== null);
+  while (!(await isReady().catch(() => false))) await pause(5);
+  const ready = performance.now();
+  await timedScan(place, code);
+  return {
+    all: performance.now() - start,
+    opened: opened - start,
+    ready: ready - start,
   };
-  const scans = [];
-  for (const { product, code } of codes) {
-    const line = `[data-line="${product}"]`;
-    scans.push(await timed(['Enter', 'body', line], () => scan(page, code)));
+}
+
+/** What this way of measuring comes to where a key changes one word and nothing is asked. */
+async function floor(place) {
+  await place.visit('data:text/html,<body>page</body>');
+  await place.run(() =>
+    addEventListener('keydown', ({ key }) => (document.body.textContent = key)),
+  );
+  const times = [];
+  for (const key of TYPED) {
+    await pause(250);
+    times.push(await timed(place, [key, 'body', ''], () => place.press(key)));
   }
-  await page.keyboard.press('F2');
+  return times;
+}
+
+/** Everything, in one place. */
+async function measureIn(place, shop, codes) {
+  const starts = [];
+  for (let n = 0; n < STARTS; n++) {
+    if (n > 0) await place.shut();
+    starts.push(await timedStart(place, shop, codes[n]));
+  }
+  await timedPayment(place);
+  const scans = [];
+  for (const code of codes) scans.push(await timedScan(place, code));
+  await timedPayment(place);
+  const payments = [];
+  for (let n = 0; n < SALES; n++) {
+    await timedScan(place, codes[n % SCANS]);
+    payments.push(await timedPayment(place));
+  }
+  await place.press('Enter');
+  await place.press('F2');
   const strokes = [];
   for (const key of [...TYPED].flatMap((letter) => [letter, 'Backspace'])) {
-    await page.waitForTimeout(250);
-    const list = [key, '[role=tabpanel]', '.tile'];
-    strokes.push(await timed(list, () => page.keyboard.press(key)));
+    await pause(250);
+    strokes.push(await timed(place, [key, '[role=tabpanel]', '.tile'], () => place.press(key)));
   }
-  const results = {
-    products: PRODUCTS,
-    scan_to_painted_line_ms: figures(scans),
-    keystroke_to_painted_list_ms: figures(strokes),
+  const [, memory] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${place.pid}/status`, 'utf8'));
+  const floors = await floor(place);
+  await place.shut();
+  const part = (name) => starts.map((start) => start[name]);
+  return {
+    'scan to painted line, p95': [at(0.95, scans), 30, 'ms', `median ${ms(at(0.5, scans))}`],
+    'keystroke to painted list, p95': [
+      at(0.95, strokes),
+      30,
+      'ms',
+      `median ${ms(at(0.5, strokes))}`,
+    ],
+    'a key on an empty page, p95': [at(0.95, floors), , 'ms', `median ${ms(at(0.5, floors))}`],
+    'pay to receipt (durable), p99': [
+      at(0.99, payments),
+      100,
+      'ms',
+      `median ${ms(at(0.5, payments))}`,
+    ],
+    'start to first scan accepted, median': [
+      at(0.5, part('all')),
+      1_000,
+      'ms',
+      `up after ${ms(at(0.5, part('opened')))}, tiles after ${ms(at(0.5, part('ready')))}`,
+    ],
+    'memory of the till’s process': [memory / 1000, 150, 'MB', ''],
   };
-  console.log(JSON.stringify(results, null, 2));
-} finally {
-  await browser.close();
-  await shop.close();
+}
+
+function at(share, times) {
+  return times.toSorted((a, b) => a - b)[Math.ceil(share * times.length) - 1];
+}
+
+function ms(time) {
+  return time.toFixed(time < 100 ? 1 : 0);
+}
+
+function pause(time) {
+  return new Promise((resolve) => setTimeout(resolve, time));
+}
+
+const { values, positionals } = parseArgs({
+  options: { events: { type: 'string', default: '1000000' } },
+  allowPositionals: true,
+});
+const codes = Array.from({ length: SCANS }, (_, n) => {
+  const at = Math.floor((n * PRODUCTS) / SCANS);
+  return { product: `N${at}`, code: barcode(500_000 + at) };
+});
+console.log(`${PRODUCTS} products, ${values.events} events\n`);
+console.log('| where | what | measured | bar | met | |\n|---|---|---|---|---|---|');
+for (const where of positionals.length > 0 ? positionals : ['browser']) {
+  const shop = await largeShop(codes, Number(values.events));
+  const place = await PLACES[where].start();
+  try {
+    for (const [what, row] of Object.entries(await measureIn(place, shop, codes))) {
+      const [measured, bar, unit, more] = row;
+      const target = bar === undefined ? '' : `≤ ${bar} ${unit}`;
+      const met = bar === undefined ? '' : measured <= bar ? 'yes' : '**no**';
+      console.log(`| ${[where, what, `${ms(measured)} ${unit}`, target, met, more].join(' | ')} |`);
+    }
+  } finally {
+    await place.close();
+    await shop.close();
+  }
 }

@@ -114,6 +114,13 @@ const states = {
     await page.getByRole('button', { name: 'Why' }).click();
     await page.getByRole('dialog').waitFor();
   },
+  'check-age': {
+    prepare: (shop) => shop.act('set_age_rule', { product: '21071', minimumAge: 18 }),
+    async reach({ page }) {
+      await scanAll(page, [BIRD, MUG]);
+      await page.getByText('Only for 18 and over').waitFor();
+    },
+  },
   async 'price-changed'({ page, shop }) {
     await scanAll(page, [MUG, BIRD]);
     await shop.act('change_price', { product: '84879', price: 189 }, 'T2');
