@@ -170,7 +170,11 @@ const states = {
   },
   approval: {
     prepare: (shop) =>
-      shop.act('change_role', { role: 'cashier', permissions: [], discountLimit: 0 }),
+      shop.act('change_role', {
+        role: 'cashier',
+        permissions: [],
+        discountLimit: 0,
+      }),
     async reach({ page }) {
       await scanAll(page, [MUG, BIRD]);
       await page.keyboard.press('F12');
@@ -185,7 +189,12 @@ const states = {
   'drop-due': {
     async prepare(shop) {
       const { shift } = await shop.call('shift');
-      const cash = { shift: shift.shift, way: 'in', amount: 25_000, reason: 'more change' };
+      const cash = {
+        shift: shift.shift,
+        way: 'in',
+        amount: 25_000,
+        reason: 'more change',
+      };
       await shop.act('move_cash', cash);
     },
     async reach({ page }) {
@@ -197,9 +206,17 @@ const states = {
     async prepare(shop) {
       const product = { category: 'Kitchen & Table', cost: 100, taxRate: 2000 };
       const long = { sku: 'LONG1', name: LONG_NAME, price: 1250, ...product };
-      const dear = { sku: 'DEAR1', name: 'A Diamond Necklace', price: 999_999_999, ...product };
+      const dear = {
+        sku: 'DEAR1',
+        name: 'A Diamond Necklace',
+        price: 999_999_999,
+        ...product,
+      };
       await shop.act('add_products', { products: [long, dear] });
-      const lines = ['LONG1', 'DEAR1'].map((id) => ({ product: id, quantity: 9_000_000 }));
+      const lines = ['LONG1', 'DEAR1'].map((id) => ({
+        product: id,
+        quantity: 9_000_000,
+      }));
       await shop.act('receive_stock', { lines });
     },
     async reach({ page }) {
@@ -219,7 +236,13 @@ const states = {
       const { products } = await shop.call('products', { pageSize: 300 });
       const lines = Array.from({ length: 500 }, (_, index) => {
         const { id, name, price } = products[index % 300];
-        return { id: randomUUID(), product: id, quantity: 1000, scannedPrice: price, name };
+        return {
+          id: randomUUID(),
+          product: id,
+          quantity: 1000,
+          scannedPrice: price,
+          name,
+        };
       });
       await shop.call('save_cart', { cart: { id: randomUUID(), lines } });
     },
@@ -248,7 +271,10 @@ for (const [name, state] of Object.entries(states)) {
   if (!name.includes(wanted)) continue;
   const { shop: make = Shop.demo, open = true, prepare, reach = state } = state;
   const shop = make();
-  const context = await browser.newContext({ locale: 'en-GB', viewport: SIZES[0] });
+  const context = await browser.newContext({
+    locale: 'en-GB',
+    viewport: SIZES[0],
+  });
   try {
     if (open) await shop.open();
     await prepare?.(shop);

@@ -176,8 +176,16 @@ export async function scan(page, code, { gapMs = 5, heldUpMs = 0 } = {}) {
     // The scanner's own time, in seconds: a busy machine makes no pauses in it.
     const timestamp = start + (index * gapMs) / 1000;
     return [
-      cdp.send('Input.dispatchKeyEvent', { type: 'keyDown', timestamp, ...key }),
-      cdp.send('Input.dispatchKeyEvent', { type: 'keyUp', timestamp, key: key.key }),
+      cdp.send('Input.dispatchKeyEvent', {
+        type: 'keyDown',
+        timestamp,
+        ...key,
+      }),
+      cdp.send('Input.dispatchKeyEvent', {
+        type: 'keyUp',
+        timestamp,
+        key: key.key,
+      }),
     ];
   };
   const half = heldUpMs > 0 ? keys.length >> 1 : 0;

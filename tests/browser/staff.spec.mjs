@@ -1,349 +1,294 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import {
-  BIRD,
-  MUG,
-  Shop,
-  Till,
-  expect,
-  loseAnswer,
-  test,
-} from "./fixtures.mjs";
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { BIRD, MUG, Shop, Till, expect, loseAnswer, test } from './fixtures.mjs';
 
-const AXE = readFileSync(
-  createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
-  "utf8",
-);
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-const question = (till) =>
-  till.page.getByRole("heading", { name: "Who is at the till?" });
+const question = (till) => till.page.getByRole('heading', { name: 'Who is at the till?' });
 
-test.describe("who is at the till", () => {
-  test("signs in by name and PIN, and the demo says which", async ({
-    page,
-  }) => {
+test.describe('who is at the till', () => {
+  test('signs in by name and PIN, and the demo says which', async ({ page }) => {
     const shop = Shop.demo();
     await shop.open();
     const till = new Till(page);
     await page.goto(await shop.serveSignedOut());
     await expect(question(till)).toBeVisible();
-    await expect(page.getByText("Maya Thornton 1111")).toBeVisible();
+    await expect(page.getByText('Maya Thornton 1111')).toBeVisible();
     await expect(till.tiles.first()).toBeHidden();
-    await till.enterPin("Priya Nair", "3333");
+    await till.enterPin('Priya Nair', '3333');
     await till.tiles.first().waitFor();
-    await expect(page.getByText("T1 · Priya Nair")).toBeVisible();
+    await expect(page.getByText('T1 · Priya Nair')).toBeVisible();
     await till.scan(MUG);
-    await till.press("F12");
-    await expect(till.receipt).toContainText("T1-1");
+    await till.press('F12');
+    await expect(till.receipt).toContainText('T1-1');
     await shop.close();
   });
 
-  test("locks the till and finds the cart as it was", async ({ till }) => {
+  test('locks the till and finds the cart as it was', async ({ till }) => {
     await till.scan(MUG);
     await expect(till.line(MUG)).toBeVisible();
-    await till.button("Lock the till").click();
+    await till.button('Lock the till').click();
     await expect(question(till)).toBeVisible();
-    await till.press("F12");
-    await till.enterPin("Tom Ashby", "4444");
+    await till.press('F12');
+    await till.enterPin('Tom Ashby', '4444');
     await expect(question(till)).toBeHidden();
-    await expect(till.page.getByText("T1 · Tom Ashby")).toBeVisible();
+    await expect(till.page.getByText('T1 · Tom Ashby')).toBeVisible();
     await expect(till.line(MUG)).toBeVisible();
-    await till.press("F12");
+    await till.press('F12');
     await expect(till.receipt).toContainText(MUG.name);
   });
 
-  test("is told when the PIN is wrong, and to wait after three times", async ({
-    till,
-  }) => {
-    await till.button("Lock the till").click();
-    await till.enterPin("Owen Price", "0000");
-    await expect(
-      till.page.getByText("2 more before it is locked"),
-    ).toBeVisible();
-    await till.enterPin("Owen Price", "0000");
-    await expect(
-      till.page.getByText("1 more before it is locked"),
-    ).toBeVisible();
-    await till.enterPin("Owen Price", "0000");
+  test('is told when the PIN is wrong, and to wait after three times', async ({ till }) => {
+    await till.button('Lock the till').click();
+    await till.enterPin('Owen Price', '0000');
+    await expect(till.page.getByText('2 more before it is locked')).toBeVisible();
+    await till.enterPin('Owen Price', '0000');
+    await expect(till.page.getByText('1 more before it is locked')).toBeVisible();
+    await till.enterPin('Owen Price', '0000');
     await expect(till.page.getByText(/Try again in \d+ s/)).toBeVisible();
-    await expect(till.button("Sign in")).toBeDisabled();
-    await till.enterPin("Priya Nair", "3333");
+    await expect(till.button('Sign in')).toBeDisabled();
+    await till.enterPin('Priya Nair', '3333');
     await expect(question(till)).toBeHidden();
   });
 
-  test("is nobody after a while in which nobody touched it", async ({
-    till,
-    shop,
-  }) => {
-    const { settings } = await shop.call("shop");
-    await shop.act("configure_shop", {
+  test('is nobody after a while in which nobody touched it', async ({ till, shop }) => {
+    const { settings } = await shop.call('shop');
+    await shop.act('configure_shop', {
       ...settings,
       tills: { autoLockSeconds: 1 },
     });
     await expect(question(till)).toBeVisible();
-    await till.enterPin("Priya Nair", "3333");
+    await till.enterPin('Priya Nair', '3333');
     await expect(question(till)).toBeHidden();
     await expect(question(till)).toBeVisible();
   });
 
-  test("asks nothing that axe would complain about", async ({ till }) => {
-    await till.button("Lock the till").click();
+  test('asks nothing that axe would complain about', async ({ till }) => {
+    await till.button('Lock the till').click();
     await expect(question(till)).toBeVisible();
     await till.page.evaluate(AXE);
-    const { violations } = await till.page.evaluate(() =>
-      window.axe.run(document),
-    );
-    expect(
-      violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`),
-    ).toEqual([]);
+    const { violations } = await till.page.evaluate(() => window.axe.run(document));
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`)).toEqual([]);
   });
 });
 
-test("what a cashier may not do alone goes on with the PIN of who may", async ({
-  till,
-  shop,
-}) => {
+test('what a cashier may not do alone goes on with the PIN of who may', async ({ till, shop }) => {
   await mayNotSellAlone(till, shop);
-  const dialog = till.page.getByRole("dialog", { name: "Who approves?" });
-  await expect(dialog).toContainText("You may not sell alone.");
-  await expect(dialog.getByRole("button", { name: "Priya Nair" })).toBeHidden();
-  await till.enterPin("Owen Price", "1234", "Approve");
-  await expect(dialog.getByText("That is not the PIN.")).toBeVisible();
-  await till.enterPin("Owen Price", "2222", "Approve");
+  const dialog = till.page.getByRole('dialog', { name: 'Who approves?' });
+  await expect(dialog).toContainText('You may not sell alone.');
+  await expect(dialog.getByRole('button', { name: 'Priya Nair' })).toBeHidden();
+  await till.enterPin('Owen Price', '1234', 'Approve');
+  await expect(dialog.getByText('That is not the PIN.')).toBeVisible();
+  await till.enterPin('Owen Price', '2222', 'Approve');
   await expect(dialog).toBeHidden();
-  await expect(till.receipt).toContainText("T1-1");
+  await expect(till.receipt).toContainText('T1-1');
 });
 
-test("a receipt names who sold it, whoever is at the till and whoever has left", async ({
+test('a receipt names who sold it, whoever is at the till and whoever has left', async ({
   till,
   shop,
 }) => {
   await till.scan(MUG);
-  await till.press("F12");
-  await expect(till.receipt).toContainText("Served by Priya Nair");
-  const { cashier } = await shop.call("receipt", { receipt: "T1-1" });
-  await till.button("Lock the till").click();
-  await till.enterPin("Tom Ashby", "4444");
-  await shop.act("remove_staff", { user: cashier });
+  await till.press('F12');
+  await expect(till.receipt).toContainText('Served by Priya Nair');
+  const { cashier } = await shop.call('receipt', { receipt: 'T1-1' });
+  await till.button('Lock the till').click();
+  await till.enterPin('Tom Ashby', '4444');
+  await shop.act('remove_staff', { user: cashier });
   await till.page.reload();
-  await expect(till.receipt).toContainText("Served by Priya Nair");
+  await expect(till.receipt).toContainText('Served by Priya Nair');
 });
 
-test("a wrong PIN and “Not now” leave the cart to be sold", async ({
-  till,
-  shop,
-}) => {
+test('a wrong PIN and “Not now” leave the cart to be sold', async ({ till, shop }) => {
   await mayNotSellAlone(till, shop);
-  await till.enterPin("Owen Price", "1234", "Approve");
-  await expect(till.page.getByText("That is not the PIN.")).toBeVisible();
-  await till.button("Not now").click();
-  await expect(till.button("Get approval")).toBeVisible();
-  await shop.act("change_role", {
-    role: "cashier",
-    permissions: ["sell"],
+  await till.enterPin('Owen Price', '1234', 'Approve');
+  await expect(till.page.getByText('That is not the PIN.')).toBeVisible();
+  await till.button('Not now').click();
+  await expect(till.button('Get approval')).toBeVisible();
+  await shop.act('change_role', {
+    role: 'cashier',
+    permissions: ['sell'],
     discountLimit: 0,
   });
-  await till.press("F12");
-  await expect(till.receipt).toContainText("T1-1");
+  await till.press('F12');
+  await expect(till.receipt).toContainText('T1-1');
 });
 
-test("an approved sale whose answer is lost is finished once", async ({
-  till,
-  shop,
-}) => {
+test('an approved sale whose answer is lost is finished once', async ({ till, shop }) => {
   await mayNotSellAlone(till, shop);
-  await loseAnswer(till.page, "checkout");
-  await till.enterPin("Owen Price", "2222", "Approve");
-  await expect(till.page.getByRole("dialog")).toBeHidden();
-  await expect(till.receipt).toContainText("T1-1");
-  const { total } = await shop.call("sales_report", { by: "day" });
+  await loseAnswer(till.page, 'checkout');
+  await till.enterPin('Owen Price', '2222', 'Approve');
+  await expect(till.page.getByRole('dialog')).toBeHidden();
+  await expect(till.receipt).toContainText('T1-1');
+  const { total } = await shop.call('sales_report', { by: 'day' });
   expect(total.receipts).toBe(1);
 });
 
-test("a scan while an approved sale is sent begins the next sale", async ({
-  till,
-  shop,
-}) => {
+test('a scan while an approved sale is sent begins the next sale', async ({ till, shop }) => {
   await mayNotSellAlone(till, shop);
   let goOn;
-  await till.page.route("**/api/call/checkout", async (route) => {
+  await till.page.route('**/api/call/checkout', async (route) => {
     await new Promise((resolve) => (goOn = resolve));
     await route.continue();
   });
-  await till.enterPin("Owen Price", "2222", "Approve");
+  await till.enterPin('Owen Price', '2222', 'Approve');
   await expect.poll(() => goOn).toBeDefined();
   await till.scan(BIRD);
   await till.page.waitForTimeout(300);
   goOn();
   await expect(till.line(BIRD)).toBeVisible();
   await expect(till.line(MUG)).toBeHidden();
-  await expect(till.total).toHaveText("£1.69");
-  const { lines } = await shop.call("receipt", { receipt: "T1-1" });
+  await expect(till.total).toHaveText('£1.69');
+  const { lines } = await shop.call('receipt', { receipt: 'T1-1' });
   expect(lines.map(({ product }) => product)).toEqual([MUG.id]);
 });
 
-test("much cash in the drawer asks for a drop to the safe", async ({
-  till,
-  shop,
-}) => {
-  const { shift } = await shop.call("shift");
+test('much cash in the drawer asks for a drop to the safe', async ({ till, shop }) => {
+  const { shift } = await shop.call('shift');
   const more = {
     shift: shift.shift,
-    way: "in",
+    way: 'in',
     amount: 25_000,
-    reason: "more change",
+    reason: 'more change',
   };
-  await shop.act("move_cash", more);
-  await till.button("Record a drop").click();
-  await till.page.getByLabel("How much").fill("300");
-  await till.button("Drop £300").click();
-  await expect(
-    till.page.getByText("There is much cash in the drawer"),
-  ).toBeHidden();
+  await shop.act('move_cash', more);
+  await till.button('Record a drop').click();
+  await till.page.getByLabel('How much').fill('300');
+  await till.button('Drop £300').click();
+  await expect(till.page.getByText('There is much cash in the drawer')).toBeHidden();
 });
 
-test("a shift is closed by a blind count, and one that is off goes on with a PIN", async ({
+test('a shift is closed by a blind count, and one that is off goes on with a PIN', async ({
   till,
   shop,
 }) => {
   await till.scan(MUG);
-  await till.press("F12");
-  await expect(till.receipt).toContainText("T1-1");
-  await till.page.getByRole("button", { name: "Open since" }).click();
-  const dialog = till.page.getByRole("dialog", { name: "Count the drawer" });
-  await expect(dialog).not.toContainText("101.06");
-  await dialog.getByLabel("£50", { exact: true }).fill("1");
-  await dialog.getByLabel("£20", { exact: true }).fill("2");
-  await expect(dialog.getByLabel("Counted")).toHaveText("£90.00");
-  await till.button("Close the shift").click();
-  await expect(dialog).toContainText(
-    "You may not close a shift whose cash is off by that much",
-  );
-  await till.enterPin("Owen Price", "2222", "Approve");
-  const done = till.page.getByRole("dialog", { name: "The shift is closed" });
-  await expect(done).toContainText("£11.06");
-  await expect(done).toContainText("Z report");
-  await till.button("Done").click();
-  await expect(till.page.getByText("Shift closed")).toBeVisible();
-  const { journal, variance } = await shop.call("z_report");
+  await till.press('F12');
+  await expect(till.receipt).toContainText('T1-1');
+  await till.page.getByRole('button', { name: 'Open since' }).click();
+  const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
+  await expect(dialog).not.toContainText('101.06');
+  await dialog.getByLabel('£50', { exact: true }).fill('1');
+  await dialog.getByLabel('£20', { exact: true }).fill('2');
+  await expect(dialog.getByLabel('Counted')).toHaveText('£90.00');
+  await till.button('Close the shift').click();
+  await expect(dialog).toContainText('You may not close a shift whose cash is off by that much');
+  await till.enterPin('Owen Price', '2222', 'Approve');
+  const done = till.page.getByRole('dialog', { name: 'The shift is closed' });
+  await expect(done).toContainText('£11.06');
+  await expect(done).toContainText('Z report');
+  await till.button('Done').click();
+  await expect(till.page.getByText('Shift closed')).toBeVisible();
+  const { journal, variance } = await shop.call('z_report');
   expect(variance).toBe(-1106);
   expect(journal.hash).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test("what is sold after the drawer was counted has it counted again", async ({
-  till,
-  shop,
-}) => {
-  await till.page.getByRole("button", { name: "Open since" }).click();
-  const dialog = till.page.getByRole("dialog", { name: "Count the drawer" });
-  await dialog.getByLabel("£50", { exact: true }).fill("2");
+test('what is sold after the drawer was counted has it counted again', async ({ till, shop }) => {
+  await till.page.getByRole('button', { name: 'Open since' }).click();
+  const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
+  await dialog.getByLabel('£50', { exact: true }).fill('2');
   const lines = [{ product: MUG.id, quantity: 1000 }];
-  await shop.act("checkout", {
+  await shop.act('checkout', {
     lines,
-    payments: [{ tender: "cash", amount: 106 }],
+    payments: [{ tender: 'cash', amount: 106 }],
   });
-  await till.button("Close the shift").click();
-  await expect(dialog).toContainText("Count it again.");
-  await dialog.getByLabel("£1", { exact: true }).fill("1");
-  await dialog.getByLabel("£0.05", { exact: true }).fill("1");
-  await dialog.getByLabel("£0.01", { exact: true }).fill("1");
-  await till.button("Close the shift").click();
-  await expect(till.page.getByRole("dialog")).toContainText(
-    "The shift is closed",
-  );
+  await till.button('Close the shift').click();
+  await expect(dialog).toContainText('Count it again.');
+  await dialog.getByLabel('£1', { exact: true }).fill('1');
+  await dialog.getByLabel('£0.05', { exact: true }).fill('1');
+  await dialog.getByLabel('£0.01', { exact: true }).fill('1');
+  await till.button('Close the shift').click();
+  await expect(till.page.getByRole('dialog')).toContainText('The shift is closed');
 });
 
-test.describe("an act whose answer was lost", () => {
-  const isOpen = (till) =>
-    expect(till.page.getByText("Scan or type")).toBeVisible();
-  const isClosed = (till) =>
-    expect(till.page.getByText("The shift isn’t open yet")).toBeVisible();
+test.describe('an act whose answer was lost', () => {
+  const isOpen = (till) => expect(till.page.getByText('Scan or type')).toBeVisible();
+  const isClosed = (till) => expect(till.page.getByText('The shift isn’t open yet')).toBeVisible();
 
   async function close(shop) {
-    const { shift } = await shop.call("shift");
-    await shop.act("close_shift", {
+    const { shift } = await shop.call('shift');
+    await shop.act('close_shift', {
       shift: shift.shift,
       countedCash: shift.float,
     });
   }
 
-  test("is not taken for the next: the till opens again, with the same float or another", async ({
+  test('is not taken for the next: the till opens again, with the same float or another', async ({
     till,
     shop,
   }) => {
     await close(shop);
     await isClosed(till);
-    await loseAnswer(till.page, "open_shift");
-    await till.type("100");
-    await till.press("Enter");
+    await loseAnswer(till.page, 'open_shift');
+    await till.type('100');
+    await till.press('Enter');
     await isOpen(till);
     for (const float of [100, 120]) {
       await close(shop);
       await isClosed(till);
       await till.type(String(float));
-      await till.press("Enter");
+      await till.press('Enter');
       await isOpen(till);
-      expect((await shop.call("shift")).shift.float).toBe(float * 100);
+      expect((await shop.call('shift')).shift.float).toBe(float * 100);
     }
   });
 
-  test("is given again when the shift is closed once more in the same dialog", async ({
+  test('is given again when the shift is closed once more in the same dialog', async ({
     till,
     shop,
   }) => {
-    const before = await shop.call("z_report");
-    await till.page.getByRole("button", { name: "Open since" }).click();
-    const dialog = till.page.getByRole("dialog");
-    await dialog.getByLabel("£50", { exact: true }).fill("2");
-    await loseAnswer(till.page, "close_shift");
-    await till.button("Close the shift").click();
-    await expect(dialog).toContainText("No answer came. Try again");
+    const before = await shop.call('z_report');
+    await till.page.getByRole('button', { name: 'Open since' }).click();
+    const dialog = till.page.getByRole('dialog');
+    await dialog.getByLabel('£50', { exact: true }).fill('2');
+    await loseAnswer(till.page, 'close_shift');
+    await till.button('Close the shift').click();
+    await expect(dialog).toContainText('No answer came. Try again');
     await isClosed(till);
-    await till.button("Close the shift").click();
-    await expect(dialog).toContainText("The shift is closed");
-    expect((await shop.call("z_report")).z).toBe(before.z + 1);
+    await till.button('Close the shift').click();
+    await expect(dialog).toContainText('The shift is closed');
+    expect((await shop.call('z_report')).z).toBe(before.z + 1);
   });
 
-  test("is one drop when it is sent again, and as much once more is another", async ({
+  test('is one drop when it is sent again, and as much once more is another', async ({
     till,
     shop,
   }) => {
-    const { shift } = await shop.call("shift");
+    const { shift } = await shop.call('shift');
     const more = {
       shift: shift.shift,
-      way: "in",
+      way: 'in',
       amount: 90_000,
-      reason: "more change",
+      reason: 'more change',
     };
-    await shop.act("move_cash", more);
-    const inDrawer = async () => (await shop.call("x_report")).expected;
-    await till.button("Record a drop").click();
-    await loseAnswer(till.page, "drop_cash");
-    await till.page.getByLabel("How much").fill("100");
-    await till.button("Drop £100").click();
-    await expect(till.page.getByRole("dialog")).toContainText(
-      "No answer came. Try again",
-    );
-    await till.button("Drop £100").click();
-    await expect(till.page.getByRole("dialog")).toBeHidden();
+    await shop.act('move_cash', more);
+    const inDrawer = async () => (await shop.call('x_report')).expected;
+    await till.button('Record a drop').click();
+    await loseAnswer(till.page, 'drop_cash');
+    await till.page.getByLabel('How much').fill('100');
+    await till.button('Drop £100').click();
+    await expect(till.page.getByRole('dialog')).toContainText('No answer came. Try again');
+    await till.button('Drop £100').click();
+    await expect(till.page.getByRole('dialog')).toBeHidden();
     expect(await inDrawer()).toBe(90_000);
-    await till.button("Record a drop").click();
-    await till.page.getByLabel("How much").fill("100");
-    await till.button("Drop £100").click();
-    await expect(till.page.getByRole("dialog")).toBeHidden();
+    await till.button('Record a drop').click();
+    await till.page.getByLabel('How much').fill('100');
+    await till.button('Drop £100').click();
+    await expect(till.page.getByRole('dialog')).toBeHidden();
     expect(await inDrawer()).toBe(80_000);
   });
 });
 
 /** A cashier who scanned a mug and may not sell it, while somebody is asked to approve it. */
 async function mayNotSellAlone(till, shop) {
-  await shop.act("change_role", {
-    role: "cashier",
+  await shop.act('change_role', {
+    role: 'cashier',
     permissions: [],
     discountLimit: 0,
   });
   await till.scan(MUG);
   await expect(till.line(MUG)).toBeVisible();
-  await till.press("F12");
-  await till.button("Get approval").click();
+  await till.press('F12');
+  await till.button('Get approval').click();
 }

@@ -352,7 +352,8 @@ fn after_a_kill_during_checkout_there_is_the_cart_or_the_receipt() {
         let id = request_id(100 + kill);
         let line = json!({"product": "21071", "quantity": 1000});
         let cart = json!({"id": id, "lines": [{
-            "id": "1", "product": "21071", "quantity": 1000, "scannedPrice": 106, "name": "Mug"
+            "id": "1", "product": "21071", "quantity": 1000, "scannedPrice": 106, "name": "Mug",
+            "taxRate": 2000
         }]});
         assert_eq!(served.call("save_cart", &json!({"cart": cart})).status, 200);
         let checkout = json!({
