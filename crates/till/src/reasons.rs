@@ -2,7 +2,7 @@
 
 use dcb::{EventRef, Query as Events, ReadOptions};
 use pos::event::{CashMove, LimitSet, SaleCompleted};
-use pos::{KitComponent, Money, Recorded, SaleId, ShopEvent, Tender};
+use pos::{KitComponent, Money, Permission, Recorded, SaleId, ShopEvent, Tender};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -74,6 +74,12 @@ fn tell(event: &EventRef<'_>, till: &Till) -> Result<EventTold, TillError> {
     let time = recorded.as_ref().zip(zone).map(|(recorded, zone)| zone.minute(recorded.when.at));
     let user = event.metadata().ok().and_then(|metadata| metadata.user_id);
     let text = match &recorded {
+        // By these one could reckon what the count of the drawer should come to.
+        Some(Recorded { event: ShopEvent::CashMoved(_) | ShopEvent::ActRefused(_), .. })
+            if till.admit(Access::Permitted(Permission::SeeReports)).is_err() =>
+        {
+            "What this says is for who may see reports".into()
+        }
         Some(recorded) => words(&recorded.event, till)?,
         None => event.event_type.to_owned(),
     };

@@ -331,6 +331,25 @@ fn what_somebody_did_stays_under_their_name_when_they_have_left() {
 }
 
 #[test]
+fn who_counts_the_drawer_is_not_told_what_it_should_hold() {
+    let till = shop();
+    sign_in(&till, Role::Cashier);
+    let opened = call(&till, "open_shift", json!({"float": 5000})).unwrap();
+    let drop_of = |amount| json!({"shift": opened["shift"], "amount": amount});
+    call(&till, "drop_cash", drop_of(1000)).unwrap();
+    let refused = call(&till, "drop_cash", drop_of(9000)).unwrap_err();
+    assert_eq!(refused.details.left, None, "{refused:?}");
+    let told = || {
+        let positions: Vec<u64> = (1..=till.store().head().unwrap()).rev().take(2).collect();
+        let told = call(&till, "events", json!({ "positions": positions })).unwrap().to_string();
+        (told.contains("10.00 taken to the safe"), told.contains("Refused: "))
+    };
+    assert_eq!(told(), (false, false));
+    sign_in(&till, Role::Supervisor);
+    assert_eq!(told(), (true, true));
+}
+
+#[test]
 fn who_lost_the_right_loses_it_while_signed_in() {
     let till = shop();
     let person = sign_in(&till, Role::Cashier);
