@@ -154,21 +154,60 @@ fn who_is_named_shows_a_pin_and_has_the_rights_of_their_role() {
     assert!(!log.contains("argon2") && !log.contains("\"3333\""), "no PIN is in the log");
 }
 
-#[test]
-fn a_barcode_with_a_wrong_check_digit_is_told_with_the_right_one() {
-    let dir = folder();
+/// Imports a table of products into the shop in `dir`.
+fn import(dir: &TempDir, table: &str) -> Called {
     let file = dir.path().join("products.csv");
-    std::fs::write(
-        &file,
-        "sku,name,price,barcode\nA,Apple,0.50,4006381333932\nB,Bread,2,4006381333931\n",
-    )
-    .unwrap();
-    let import =
-        call(&["till", "--data", text(dir.path()), "import", "products", text(&file)]).json();
-    assert_eq!(import["added"], 1);
-    assert_eq!(import["rejected"][0]["line"], 2);
-    let reason = import["rejected"][0]["reason"].as_str().unwrap();
+    std::fs::write(&file, table).unwrap();
+    call(&["till", "--data", text(dir.path()), "import", "products", text(&file)])
+}
+
+#[test]
+fn a_record_that_cannot_be_used_is_status_1_and_the_others_are_in() {
+    let dir = folder();
+    let table = "sku,name,price,barcode\nA,Apple,0.50,4006381333932\nB,Bread,2,4006381333931\n";
+    let imported = import(&dir, table);
+    imported.assert_failed(1, &["1 of 2 records"]);
+    let told: Value = serde_json::from_str(&imported.out).unwrap();
+    assert_eq!((&told["added"], &told["rejected"][0]["line"]), (&json!(1), &json!(2)));
+    let reason = told["rejected"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("check digit") && reason.contains('1'), "{reason}");
+
+    let mended = import(&dir, &table.replace("33932", "33948")).json();
+    assert_eq!((&mended["added"], &mended["existing"]), (&json!(1), &json!(["B"])), "{mended}");
+}
+
+#[test]
+fn a_misspelt_column_of_products_is_refused_before_any_is_in() {
+    let dir = folder();
+    let refused = import(&dir, "sku,name,price,Tax Rate\nA,Apple,0.50,20\n");
+    refused.assert_failed(2, &["\"Tax Rate\"", "did you mean tax_rate?", "barcode"]);
+    let head = call(&["store", "stats", &format!("{}/store", text(dir.path()))]).json();
+    assert_eq!(head["events"], 0);
+}
+
+#[test]
+fn a_shop_begins_with_settings_of_its_own_or_is_told_which_it_got() {
+    let dir = folder();
+    let data = text(&dir.path().join("shop")).to_owned();
+    let till = |rest: &[&str]| call(&[&["till", "--data", &data], rest].concat());
+    till(&["call", "shop"]).assert_failed(2, &["call configure_shop", "demo"]);
+    assert!(!Path::new(&data).exists());
+    let settings = json!({
+        "requestId": uuid::Uuid::now_v7(),
+        "name": "Ecke", "currency": "EUR", "zone": "Europe/Berlin", "cutOver": "04:00",
+        "taxMode": "included",
+    });
+    till(&["call", "configure_shop", &settings.to_string()]).json();
+    let file = dir.path().join("own.csv");
+    std::fs::write(&file, "sku,name,price\nA,Apfel,0.50\n").unwrap();
+    let imported = till(&["import", "products", text(&file)]);
+    assert_eq!((&imported.json()["added"], imported.err.as_str()), (&json!(1), ""));
+
+    let of_nobodys_choice = import(&dir, "sku,name,price\nA,Apple,0.50\n");
+    assert_eq!(of_nobodys_choice.json()["added"], 1);
+    for word in ["\"My shop\"", "GBP", "UTC", "configure_shop"] {
+        assert!(of_nobodys_choice.err.contains(word), "{of_nobodys_choice:?}");
+    }
 }
 
 #[test]
@@ -196,8 +235,10 @@ fn an_untidy_file_of_invoices_is_replayed_as_far_as_it_makes_sense() {
     }
     std::fs::write(&file, content).unwrap();
     let data = text(dir.path());
-    let replayed = call(&["till", "--data", data, "replay", text(&file)]);
-    assert!(replayed.err.contains("the store wrote") && replayed.err.contains("0 conflicts"));
+    let replayed = call(&["till", "--data", data, "replay", text(&file), "--verbose"]);
+    for words in ["the store wrote", "0 conflicts", "9 of 13 records", "configure_shop"] {
+        assert!(replayed.err.contains(words), "{replayed:?}");
+    }
     let summary = replayed.json();
     let lines: Vec<u64> = summary["rejected"]
         .as_array()
@@ -218,6 +259,7 @@ fn an_untidy_file_of_invoices_is_replayed_as_far_as_it_makes_sense() {
     std::fs::write(&columns, "InvoiceNo,Quantity\n1,2\n").unwrap();
     let missing = call(&["till", "--data", data, "replay", text(&columns)]);
     missing.assert_failed(2, &["StockCode", "UnitPrice"]);
+    assert_eq!(missing.out, "", "nothing was begun, so there is nothing to count");
     call(&["till", "--data", data, "replay", "/no/such.csv"]).assert_failed(2, &["/no/such.csv"]);
 }
 

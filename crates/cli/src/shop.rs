@@ -73,7 +73,8 @@ impl AtShop {
                 Ok(FileStore::create(&dir, flush.into())?)
             }
             None if !dir.exists() => Err(Failure::bad_input(format!(
-                "there is no shop in {0}; make one with `opossum till --data {0} demo`",
+                "there is no shop in {0}. Begin your own with `opossum till --data {0} call \
+                 configure_shop`, as README tells, or a demo shop with `opossum till --data {0} demo`",
                 data.display()
             ))),
             flush => open(&dir, flush.unwrap_or(Flush::On).into()),

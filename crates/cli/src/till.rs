@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand, value_parser};
-use pos::BasisPoints;
+use pos::{BasisPoints, Command, ConfigureShop};
 use serde_json::json;
 use till::replay::{Progress, ReplayOptions, replay, replay_till};
 use till::{OPERATIONS, Operation, ProductImport, SystemClock, Till};
 
 use crate::Outcome;
-use crate::failure::Failure;
+use crate::failure::{Failure, Status};
 use crate::output::{Output, print_json, print_text};
 use crate::report::{self, ReportArguments};
 use crate::shop::AtShop;
@@ -38,7 +38,8 @@ enum TillCommand {
     ///
     /// The file has the columns of the "Online Retail" data set: InvoiceNo, StockCode, Description,
     /// Quantity, InvoiceDate, UnitPrice, CustomerID. Replaying it again adds nothing. The last line
-    /// printed is a JSON object that counts what was done and names the records that were left out.
+    /// printed is a JSON object that counts what was done, and says of each record that was left out
+    /// which line and why; the exit status is 0 then too.
     Replay {
         /// The invoices, as CSV
         file: PathBuf,
@@ -48,6 +49,9 @@ enum TillCommand {
         /// The tax rate of products that are new to the shop, in basis points: 2000 is 20 %
         #[arg(long, value_name = "BP", default_value_t = 0, value_parser = value_parser!(u32).range(0..=10_000))]
         tax_rate: u32,
+        /// Tell on standard error what the store wrote, synced and waited for
+        #[arg(long)]
+        verbose: bool,
     },
     /// Print a report
     Report(ReportArguments),
@@ -69,9 +73,21 @@ enum TillCommand {
 
 #[derive(Subcommand)]
 enum ImportCommand {
-    /// Add the products of a table: sku, name, price and if known category, cost, tax_rate, barcode
+    /// Add the products of a table
     ///
-    /// Products that the shop has already stay as they are.
+    /// Its first line names the columns, in any order: sku, name, price, and if wanted category,
+    /// cost, tax_rate, barcode. Prices and costs are written in the shop's currency (12.50), tax
+    /// rates in percent (20 or 17.5; none is 0); a barcode is a GTIN with its check digit:
+    ///
+    ///     sku,name,price,category,cost,tax_rate,barcode
+    ///     MUG-1,Blue Mug,12.50,Kitchen,4.20,20,4006381333931
+    ///     TEA-1,Green Tea,3.20,Grocery,,,
+    ///
+    /// A column of another name is refused before anything is added. Products that the shop has
+    /// already stay as they are. Prints what was added, what was there, and of each record that
+    /// cannot be used which line and why; if there is one the exit status is 1, and the others are
+    /// added.
+    #[command(verbatim_doc_comment)]
     Products {
         /// The products, as CSV
         file: PathBuf,
@@ -97,15 +113,14 @@ pub(crate) fn run(arguments: TillArguments) -> Outcome {
             let till = arguments.at.till(Some(Flush::On))?;
             import_products(&till, file)
         }
-        TillCommand::Replay { file, flush, tax_rate } => {
+        TillCommand::Replay { file, flush, tax_rate, verbose } => {
             let options = ReplayOptions { tax_rate: BasisPoints::new(*tax_rate) };
             let file = open_file(file)?;
             let store = Arc::new(arguments.at.store(Some(*flush))?);
             let till = replay_till(Arc::clone(&store) as _, SystemClock);
-            let outcome = replay_invoices(&till, file, options);
-            let counters = store.counters();
-            if outcome.is_ok() && counters.commits > 0 {
-                eprintln!("opossum: the store wrote {counters}");
+            let outcome = telling_new_settings(&till, || replay_invoices(&till, file, options));
+            if *verbose {
+                eprintln!("opossum: the store wrote {}", store.counters());
             }
             outcome
         }
@@ -113,7 +128,9 @@ pub(crate) fn run(arguments: TillArguments) -> Outcome {
         TillCommand::Call { name, json, .. } => {
             let name = name.as_deref().unwrap_or_default();
             let operation = Operation::find(name).map_err(|error| Failure::json(&error))?;
-            let till = arguments.at.till(None)?;
+            // A shop begins with its settings.
+            let make_if_missing = (name == ConfigureShop::NAME).then_some(Flush::On);
+            let till = arguments.at.till(make_if_missing)?;
             let answer = operation.run(&till, json.as_deref().unwrap_or_default());
             print_json(&answer.map_err(|error| Failure::json(&error))?)
         }
@@ -132,13 +149,41 @@ fn open_file(path: &Path) -> Result<File, Failure> {
 
 fn import_products(till: &Till, file: &Path) -> Outcome {
     let import = ProductImport::read(till, open_file(file)?)?;
-    import.run(till)?;
+    telling_new_settings(till, || Ok(import.run(till)?))?;
     print_json(&json!({
         "lines": import.lines,
         "added": import.products.len(),
         "existing": import.existing,
         "rejected": import.rejected,
-    }))
+    }))?;
+    match import.rejected.len() {
+        0 => Ok(()),
+        bad => {
+            let message = format!(
+                "{bad} of {} records cannot be used, and the others are in; \"rejected\" says which \
+                 line and why. Mend those and import the file again",
+                import.lines
+            );
+            Err(Failure::Message(Status::Refused, message))
+        }
+    }
+}
+
+/// Says it if this work gave the shop its settings: nobody chose them.
+fn telling_new_settings(till: &Till, work: impl FnOnce() -> Outcome) -> Outcome {
+    let had_settings = till.settings()?.is_some();
+    let outcome = work();
+    if let Some(shop) = till.settings()?.filter(|_| !had_settings) {
+        eprintln!(
+            "opossum: the shop is new, and got the settings of nobody's choice: it is called {:?}, \
+             and trades in {} on days of {}, with tax in its prices. `opossum till call \
+             configure_shop` changes all but the currency; for another one begin a shop with it",
+            shop.name,
+            shop.currency,
+            String::from(shop.zone),
+        );
+    }
+    outcome
 }
 
 fn replay_invoices(till: &Till, file: File, options: ReplayOptions) -> Outcome {
@@ -155,9 +200,21 @@ fn replay_invoices(till: &Till, file: File, options: ReplayOptions) -> Outcome {
         eprintln!();
     }
     match outcome {
-        Ok(summary) => print_json(&summary),
+        Ok(summary) => {
+            print_json(&summary)?;
+            if !summary.rejected.is_empty() {
+                let (bad, lines) = (summary.rejected.len(), summary.lines);
+                eprintln!(
+                    "opossum: {bad} of {lines} records were left out; \"rejected\" says which and why"
+                );
+            }
+            Ok(())
+        }
         Err(interrupted) => {
-            print_json(&interrupted.summary)?;
+            // A file that is no table of invoices was not begun.
+            if interrupted.summary.lines > 0 {
+                print_json(&interrupted.summary)?;
+            }
             Err(interrupted.error.into())
         }
     }

@@ -122,7 +122,9 @@ impl From<StoreError> for TillError {
 impl From<TableError> for TillError {
     fn from(error: TableError) -> Self {
         let fault = match &error {
-            TableError::Empty { .. } | TableError::MissingColumns { .. } => Fault::BadRequest,
+            TableError::Empty { .. }
+            | TableError::MissingColumns { .. }
+            | TableError::UnknownColumn { .. } => Fault::BadRequest,
             TableError::Io(source) => fault_of(source),
         };
         Self::new(fault, error.to_string())
