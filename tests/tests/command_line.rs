@@ -81,6 +81,11 @@ fn bad_usage_and_bad_input_are_status_2_and_say_what_to_do() {
     append(&store, b"").assert_failed(2, &["at least one event"]);
     append(&store, b"{\"type\":\"A\"}\nnonsense").assert_failed(2, &["line 2"]);
     append(&store, b"\xff\xfe").assert_failed(2, &["line 1"]);
+    let second = append(&store, b"{\"type\":\"A\"}\n{\"type\":}");
+    second.assert_failed(2, &["line 2 of the input", "at column 9"]);
+    assert!(!second.err.contains("line 1"), "one line is named: {second:?}");
+    append(&store, "{\"type\":\"A\"}\n".repeat(10_001).as_bytes())
+        .assert_failed(2, &["split the input", "10000"]);
     append(&store, br#"{"type":"A","tags":["nocolon"]}"#).assert_failed(2, &["key:value"]);
     append(&store, br#"{"type":" "}"#).assert_failed(2, &["blank type"]);
     append(&store, br#"{"tpe":"A"}"#).assert_failed(2, &["line 1", "tpe"]);
@@ -89,6 +94,10 @@ fn bad_usage_and_bad_input_are_status_2_and_say_what_to_do() {
     assert_eq!(positions(&call(&["store", "read", &store])), [1, 2, 3], "nothing was appended");
 
     call(&["store", "read", &store, "--query", "{}"]).assert_failed(2, &["query"]);
+    call(&["store", "append", &store, "--condition", "nonsense"])
+        .assert_failed(2, &["this is no JSON", r#"write {"failIfEventsMatch":"#]);
+    call(&["till", "report", "sales", "--from", "2010"]).assert_failed(2, &["2010-12-01"]);
+    call(&["till", "report", "sales", "--by", "foo"]).assert_failed(2, &["foo", "cashier"]);
     call(&["store", "read", &store, "--from", "minus"]).assert_failed(2, &["--from"]);
     call(&["store", "read", &nothing]).assert_failed(2, &["not a store"]);
     call(&["store", "verify", "/no/such/folder"]).assert_failed(2, &["not a store"]);
@@ -116,7 +125,15 @@ fn the_input_of_a_command_is_checked_field_by_field() {
     refused(&format!(r#"{{"requestId":"{id}","float":-1}}"#)).assert_failed(1, &["message"]);
     till(&["call", "product", r#"{"code":"NONE"}"#]).assert_failed(1, &["not_found"]);
 
-    let list = call(&["till", "call", "--list"]);
+    let table = call(&["till", "call", "--list"]);
+    assert!(table.out.contains("checkout") && table.out.contains("Sell a cart"), "{table:?}");
+    assert!(!table.out.contains("requestId"), "the shapes are told one at a time");
+    let checkout = call(&["till", "call", "--list", "checkout"]);
+    for words in ["who may sell", "{ requestId: string", "PrintedReceipt", "type CheckoutLine = "] {
+        assert!(checkout.out.contains(words), "{words} is not said: {checkout:?}");
+    }
+    call(&["till", "call", "--list", "chekout"]).assert_failed(2, &["checkout"]);
+    let list = call(&["till", "call", "--list", "--format", "json"]);
     let names: Vec<Value> =
         list.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(names.iter().any(|operation| operation["name"] == "checkout"));
@@ -282,7 +299,17 @@ fn damage_is_status_5_with_file_and_line_and_can_be_read_around() {
     let skipping = call(&["store", "read", &store, "--skip-damaged"]);
     assert_eq!(positions(&skipping), [1, 3]);
     assert!(skipping.err.contains("positions 2 to 2"), "{skipping:?}");
-    append(&store, br#"{"type":"A"}"#).assert_failed(5, &["backup"]);
+    append(&store, br#"{"type":"A"}"#).assert_failed(5, &["backup", "store restore"]);
+
+    let stats = call(&["store", "stats", &store]);
+    stats.assert_failed(5, &["store restore", "export --skip-damaged"]);
+    assert!(!stats.err.contains("refuses writes"), "it would write nothing: {stats:?}");
+    let out = format!("{store}-out");
+    call(&["store", "export", &store, &out]).assert_failed(5, &["0000000001.jsonl:2"]);
+    assert!(!Path::new(&out).exists());
+    let saved = call(&["store", "export", &store, &out, "--skip-damaged"]);
+    assert_eq!(saved.json()["events"], 2);
+    assert!(saved.err.contains("positions 2 to 2"), "{saved:?}");
 }
 
 #[test]
@@ -339,7 +366,9 @@ fn a_store_is_backed_up_restored_and_deleted() {
     let damaged = std::fs::read_to_string(&file).unwrap().replacen("product:7", "product:9", 1);
     std::fs::write(&file, damaged).unwrap();
     let other = path("other");
-    call(&["store", "restore", &copy, &other]).assert_failed(5, &["0000000001.jsonl:2"]);
+    let restored = call(&["store", "restore", &copy, &other]);
+    restored.assert_failed(5, &["0000000001.jsonl:2", "this backup is damaged: take another one"]);
+    assert!(!restored.err.contains("store restore"), "that would be to go in a circle");
     call(&["store", "backup", &copy, &other]).assert_failed(5, &["0000000001.jsonl:2"]);
     assert!(!Path::new(&other).exists());
 }
@@ -454,6 +483,8 @@ fn a_store_goes_to_opossum_and_comes_back() {
     let [out, net, back] = ["out", "net", "back"].map(path);
     assert_eq!(call(&["store", "export", &store, &out]).json(), json!({"events": 3}));
     call(&["store", "export", &store, &out]).assert_failed(2, &["empty"]);
+    let within = format!("{store}/events/out");
+    call(&["store", "export", &store, &within]).assert_failed(2, &["lies within"]);
     call(&["store", "export", &store, &net, "--layout", "dotnet", "--flush", "off"]).json();
     assert!(Path::new(&out).join("events/000000003.json").exists());
     assert!(Path::new(&net).join("events/0000000003.json").exists());

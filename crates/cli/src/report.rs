@@ -1,7 +1,8 @@
 //! `opossum till report`: the shop's reports as a table, JSON or CSV.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
+use comfy_table::CellAlignment;
 use pos::{BusinessDay, Currency, SalesBy, SalesReport, SalesRow};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -11,7 +12,7 @@ use till::queries::ReportSales;
 
 use crate::Outcome;
 use crate::failure::{Failure, Status};
-use crate::output::{Output, print_json};
+use crate::output::{Output, print_json, table};
 
 #[derive(Args)]
 pub(crate) struct ReportArguments {
@@ -21,14 +22,14 @@ pub(crate) struct ReportArguments {
     /// Which report
     #[arg(required_unless_present = "list", value_enum)]
     name: Option<ReportName>,
-    /// What the rows stand for: day, hour, product, category, customer, cashier, till, tender or tax
-    #[arg(long, value_name = "KEY", default_value = "day", value_parser = word::<SalesBy>)]
+    /// What the rows stand for
+    #[arg(long, value_name = "KEY", default_value = "day", value_parser = key())]
     by: SalesBy,
     /// The first business day that counts: 2010-12-01
-    #[arg(long, value_name = "DAY", value_parser = word::<BusinessDay>)]
+    #[arg(long, value_name = "DAY", value_parser = day)]
     from: Option<BusinessDay>,
     /// The last business day that counts
-    #[arg(long, value_name = "DAY", value_parser = word::<BusinessDay>)]
+    #[arg(long, value_name = "DAY", value_parser = day)]
     to: Option<BusinessDay>,
     /// How it is printed; in JSON and CSV money is in minor units and quantities in thousandths
     #[arg(long, value_enum, default_value = "table")]
@@ -48,10 +49,19 @@ enum Format {
     Csv,
 }
 
-/// Reads an argument the way the UI's JSON is read, so that both know the same words.
-fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
-    let word: StrDeserializer<'_, ValueError> = text.into_deserializer();
-    T::deserialize(word).map_err(|error| error.to_string())
+/// What the rows of a report may stand for, in the words of the UI's JSON.
+const KEYS: [&str; 9] =
+    ["day", "hour", "product", "category", "customer", "cashier", "till", "tender", "tax"];
+
+fn key() -> impl TypedValueParser<Value = SalesBy> {
+    PossibleValuesParser::new(KEYS).try_map(|word| {
+        let word: StrDeserializer<'_, ValueError> = word.as_str().into_deserializer();
+        SalesBy::deserialize(word)
+    })
+}
+
+fn day(text: &str) -> Result<BusinessDay, &'static str> {
+    text.parse().map_err(|_| "this is no day; write it as 2010-12-01")
 }
 
 /// Names every report.
@@ -59,7 +69,7 @@ pub(crate) fn list() -> Outcome {
     print_json(&serde_json::json!([{
         "name": "sales",
         "summary": "What was sold and refunded",
-        "by": ["day", "hour", "product", "category", "customer", "cashier", "till", "tender", "tax"],
+        "by": KEYS,
     }]))
 }
 
@@ -105,10 +115,7 @@ fn print_table(report: &SalesReport, currency: Option<Currency>) -> Outcome {
             money(row.tax),
         ]
     };
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()))
-        .set_header(COLUMNS);
+    let mut table = table(COLUMNS);
     for row in &report.rows {
         table.add_row(cells(row, &row.key));
     }

@@ -72,11 +72,7 @@ impl AtShop {
             Some(flush) if !dir.join("store.json").exists() => {
                 Ok(FileStore::create(&dir, flush.into())?)
             }
-            None if !dir.exists() => Err(Failure::bad_input(format!(
-                "there is no shop in {0}. Begin your own with `opossum till --data {0} call \
-                 configure_shop`, as README tells, or a demo shop with `opossum till --data {0} demo`",
-                data.display()
-            ))),
+            None if !dir.exists() => Err(TillError::no_shop_in(&data).into()),
             flush => open(&dir, flush.unwrap_or(Flush::On).into()),
         }
     }

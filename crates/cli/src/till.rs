@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::{Args, Subcommand, value_parser};
+use clap::{Args, Subcommand, ValueEnum, value_parser};
 use pos::{BasisPoints, Command, ConfigureShop};
+use serde::Serialize;
 use serde_json::json;
 use till::replay::{Progress, ReplayOptions, replay, replay_till};
-use till::{OPERATIONS, Operation, ProductImport, SystemClock, Till};
+use till::{Access, Description, OPERATIONS, Operation, ProductImport, SystemClock, Till};
 
 use crate::Outcome;
 use crate::failure::{Failure, Status};
-use crate::output::{Output, print_json, print_text};
+use crate::output::{Output, print_json, print_text, table};
 use crate::report::{self, ReportArguments};
 use crate::shop::AtShop;
 use crate::store::Flush;
@@ -57,11 +58,14 @@ enum TillCommand {
     Report(ReportArguments),
     /// Call any command or query by name
     Call {
-        /// Name every command and query with the shape of its JSON
+        /// Name every command and query, or tell what goes into the one that is named and comes out
         #[arg(long)]
         list: bool,
-        /// Print them as a TypeScript file
-        #[arg(long)]
+        /// How --list prints: for people, or a line of JSON for each
+        #[arg(long, value_enum, default_value = "table", requires = "list")]
+        format: ListFormat,
+        /// Print the types of all of them as a TypeScript file
+        #[arg(long, conflicts_with = "list")]
         types: bool,
         /// Its name
         #[arg(required_unless_present_any = ["list", "types"])]
@@ -69,6 +73,12 @@ enum TillCommand {
         /// Its input; a command needs a "requestId", a UUID that is new for each act
         json: Option<String>,
     },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ListFormat {
+    Table,
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -95,8 +105,11 @@ enum ImportCommand {
 }
 
 pub(crate) fn run(arguments: TillArguments) -> Outcome {
-    if let TillCommand::Call { list: true, .. } = arguments.command {
-        return list_operations();
+    if let TillCommand::Call { list: true, format, name, .. } = &arguments.command {
+        return match name {
+            Some(name) => describe_operation(name, *format),
+            None => list_operations(*format),
+        };
     }
     if let TillCommand::Call { types: true, .. } = arguments.command {
         return print_text(&till::typescript());
@@ -126,10 +139,9 @@ pub(crate) fn run(arguments: TillArguments) -> Outcome {
         }
         TillCommand::Report(report) => report::run(&arguments.at.till(None)?, report),
         TillCommand::Call { name, json, .. } => {
-            let name = name.as_deref().unwrap_or_default();
-            let operation = Operation::find(name).map_err(|error| Failure::json(&error))?;
+            let operation = find(name.as_deref().unwrap_or_default())?;
             // A shop begins with its settings.
-            let make_if_missing = (name == ConfigureShop::NAME).then_some(Flush::On);
+            let make_if_missing = (operation.name == ConfigureShop::NAME).then_some(Flush::On);
             let till = arguments.at.till(make_if_missing)?;
             let answer = operation.run(&till, json.as_deref().unwrap_or_default());
             print_json(&answer.map_err(|error| Failure::json(&error))?)
@@ -220,10 +232,46 @@ fn replay_invoices(till: &Till, file: File, options: ReplayOptions) -> Outcome {
     }
 }
 
-fn list_operations() -> Outcome {
+fn find(name: &str) -> Result<&'static Operation, Failure> {
+    Operation::find(name).map_err(|error| Failure::json(&error))
+}
+
+fn list_operations(format: ListFormat) -> Outcome {
     let mut output = Output::open();
-    for operation in OPERATIONS {
-        output.json(&operation.describe())?;
+    match format {
+        ListFormat::Table => {
+            let mut table = table(["name", "kind", "what it is for"]);
+            for Operation { name, kind, summary, .. } in OPERATIONS {
+                table.add_row([name, &*word(kind), summary]);
+            }
+            output.text(&format!("{table}\n"))?;
+        }
+        ListFormat::Json => {
+            OPERATIONS.iter().try_for_each(|operation| output.json(&operation.describe()))?;
+        }
     }
     output.finish()
+}
+
+fn describe_operation(name: &str, format: ListFormat) -> Outcome {
+    let described = find(name)?.describe();
+    if let ListFormat::Json = format {
+        return print_json(&described);
+    }
+    let Description { name, kind, access, summary, input, output, types } = described;
+    let (who, kind) = match access {
+        Access::Anyone => ("anyone".into(), word(&kind)),
+        Access::SignedIn => ("whoever is at the till".into(), word(&kind)),
+        Access::Permitted(permission) => (format!("who may {}", word(&permission)), word(&kind)),
+    };
+    print_text(&format!(
+        "{name}: {summary}\n\nkind    {kind}\nfor     {who}\ninput   {input}\noutput  {output}\n\n\
+         {types}\n"
+    ))
+}
+
+/// How something is called in JSON.
+fn word(name: &impl Serialize) -> String {
+    let word = serde_json::to_value(name).unwrap_or_default();
+    word.as_str().unwrap_or_default().to_owned()
 }
