@@ -167,6 +167,17 @@ fn who_is_named_shows_a_pin_and_has_the_rights_of_their_role() {
         (&refused[0]["name"], &refused[0]["code"]),
         (&json!("Priya Nair"), &json!("not_permitted"))
     );
+    let act = |name: &str, mut input: Value| {
+        input["requestId"] = json!(uuid::Uuid::now_v7());
+        as_user("Owen Price", "2222", name, &input.to_string()).json()
+    };
+    act("open_shift", json!({"float": 0}));
+    let lines = json!([{"product": "21071", "quantity": 1000}]);
+    let paid = json!([{"tender": "cash", "amount": 5000}]);
+    act("checkout", json!({"lines": lines, "payments": paid}));
+    let report = call(&["till", "--data", data, "report", "sales", "--by", "cashier"]);
+    assert!(report.out.contains("Owen Price"), "{report:?}");
+
     let log = call(&["store", "read", &format!("{data}/store")]).out;
     assert!(!log.contains("argon2") && !log.contains("\"3333\""), "no PIN is in the log");
 }

@@ -46,7 +46,7 @@ pub(crate) fn print_text(text: &str) -> Result<(), Failure> {
 }
 
 /// A table with these columns, for people.
-pub(crate) fn table<const N: usize>(columns: [&str; N]) -> Table {
+pub(crate) fn table<'c>(columns: impl IntoIterator<Item = &'c str>) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()))

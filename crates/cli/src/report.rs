@@ -31,7 +31,8 @@ pub(crate) struct ReportArguments {
     /// The last business day that counts
     #[arg(long, value_name = "DAY", value_parser = day)]
     to: Option<BusinessDay>,
-    /// How it is printed; in JSON and CSV money is in minor units and quantities in thousandths
+    /// How it is printed: as a table for people, or for programs, with money in minor units,
+    /// quantities in thousandths, and keys alone, without the names of what they stand for
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -75,13 +76,16 @@ pub(crate) fn list() -> Outcome {
 
 pub(crate) fn run(till: &Till, arguments: &ReportArguments) -> Outcome {
     let ReportArguments { by, from, to, .. } = *arguments;
-    let report = till.ask(&ReportSales { by, from, to })?;
+    let question = ReportSales { by, from, to };
+    let report = till.ask(&question)?;
     match arguments.format {
         Format::Json => print_json(&report),
         Format::Csv => print_csv(&report),
         Format::Table => {
             let currency = till.settings().map_err(Failure::from)?.map(|shop| shop.currency);
-            print_table(&report, currency)
+            let name = |row: &SalesRow| question.name_of(&row.key, till);
+            let names = report.rows.iter().map(name).collect::<Result<Vec<_>, _>>()?;
+            print_table(&report, &names, currency)
         }
     }
 }
@@ -102,25 +106,34 @@ fn print_csv(report: &SalesReport) -> Outcome {
     output.finish()
 }
 
-fn print_table(report: &SalesReport, currency: Option<Currency>) -> Outcome {
-    let cells = |row: &SalesRow, key: &str| -> Vec<String> {
+/// The rows with their names beside their keys, if any has one.
+fn print_table(
+    report: &SalesReport,
+    names: &[Option<String>],
+    currency: Option<Currency>,
+) -> Outcome {
+    let has_names = names.iter().any(Option::is_some);
+    let cells = |row: &SalesRow, key: &str, name: Option<&str>| -> Vec<String> {
         let money = |amount| currency.map_or_else(String::new, |currency| currency.format(amount));
-        vec![
-            key.to_owned(),
+        let figures = [
             row.receipts.to_string(),
             row.items.to_string(),
             money(row.gross),
             money(row.refunds),
             money(row.net),
             money(row.tax),
-        ]
+        ];
+        let name = has_names.then(|| name.unwrap_or_default().to_owned());
+        [key.to_owned()].into_iter().chain(name).chain(figures).collect()
     };
-    let mut table = table(COLUMNS);
-    for row in &report.rows {
-        table.add_row(cells(row, &row.key));
+    let [key, figures @ ..] = COLUMNS;
+    let name = has_names.then_some("name");
+    let mut table = table([key].into_iter().chain(name).chain(figures));
+    for (row, name) in report.rows.iter().zip(names) {
+        table.add_row(cells(row, &row.key, name.as_deref()));
     }
-    table.add_row(cells(&report.total, "total"));
-    for column in table.column_iter_mut().skip(1) {
+    table.add_row(cells(&report.total, "total", None));
+    for column in table.column_iter_mut().skip(1 + usize::from(has_names)) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut output = Output::open();

@@ -259,10 +259,13 @@ fn describe_operation(name: &str, format: ListFormat) -> Outcome {
         return print_json(&described);
     }
     let Description { name, kind, access, summary, input, output, types } = described;
-    let (who, kind) = match access {
-        Access::Anyone => ("anyone".into(), word(&kind)),
-        Access::SignedIn => ("whoever is at the till".into(), word(&kind)),
-        Access::Permitted(permission) => (format!("who may {}", word(&permission)), word(&kind)),
+    let kind = word(&kind);
+    let who = match access {
+        Access::Anyone => "anyone".into(),
+        Access::SignedIn => "whoever is at the till".into(),
+        Access::Permitted(permission) => {
+            format!("who may {}", word(&permission).replace('_', " "))
+        }
     };
     print_text(&format!(
         "{name}: {summary}\n\nkind    {kind}\nfor     {who}\ninput   {input}\noutput  {output}\n\n\

@@ -82,8 +82,8 @@ impl TillError {
     /// There is no shop in this folder, and how one begins.
     pub fn no_shop_in(data: &Path) -> Self {
         Self::bad_request(format!(
-            "There is no shop in {0}. Begin your own with `opossum till --data {0} call \
-             configure_shop`, as README tells, or a demo shop with `opossum till --data {0} demo`.",
+            "there is no shop in {0}; begin your own with `opossum till --data {0} call \
+             configure_shop`, as README tells, or a demo shop with `opossum till --data {0} demo`",
             data.display()
         ))
     }
