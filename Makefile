@@ -10,6 +10,9 @@ SALES := $(firstword $(wildcard ../shared/retail/online-retail.csv) tests/data/o
 APP_PACKAGES := pkg-config libwebkit2gtk-4.1-dev
 TEST_PACKAGES := $(APP_PACKAGES) webkit2gtk-driver xvfb dbus chromium fonts-dejavu-core
 
+# The oldest Rust that will do: what the crates ask for, of which the window asks for the most.
+RUST := $(shell sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' Cargo.toml src-tauri/Cargo.toml | sort -V | tail -n 1)
+
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print)
 UI_BUILT := target/.ui-built
 HAS_DISPLAY := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin Windows_NT,$(shell uname -s)$(OS))
@@ -103,4 +106,8 @@ endef
 tools:
 	@command -v cc >/dev/null || { echo "A C compiler is missing. Install it with: apt-get install build-essential"; exit 1; }
 	@command -v $(CARGO) >/dev/null || { echo "Rust is missing. Install it with: curl https://sh.rustup.rs -sSf | sh"; exit 1; }
+	@found=$$($(CARGO) --version | cut -d ' ' -f 2); \
+	[ "$$(printf '%s\n' $(RUST) "$$found" | sort -V | head -n 1)" = $(RUST) ] || { \
+		echo "Rust $$found is too old, $(RUST) is needed. Get it with: rustup update stable"; \
+		echo "(without rustup: curl https://sh.rustup.rs -sSf | sh)"; exit 1; }
 	@command -v $(NPM) >/dev/null || { echo "Node is missing. Install version 20 or newer from https://nodejs.org"; exit 1; }

@@ -133,6 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn a_named_folder_without_a_shop_is_told_and_not_made() {
+        let data = tempfile::tempdir().unwrap();
+        let misspelt = data.path().join("shpo");
+        let host =
+            Host::new(Arguments::parse_from(["opossum-pos", "--data", misspelt.to_str().unwrap()]));
+        let error = host.call("shop", "{}").unwrap_err();
+        assert!(error.message.contains("call configure_shop"), "{error}");
+        assert!(!misspelt.exists());
+    }
+
+    #[test]
     fn a_folder_that_is_no_store_is_told_and_left_alone() {
         let data = tempfile::tempdir().unwrap();
         let letter = data.path().join("store/letter.txt");

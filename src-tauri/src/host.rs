@@ -104,9 +104,13 @@ impl Host {
 }
 
 impl Arguments {
-    /// Opens the till on the shop's store, which is made if it is missing.
+    /// Opens the till on the shop's store. This user's own is made if it is missing, and so is that
+    /// of the demo; another folder that was named may be misspelt.
     fn open(&self) -> Result<Opened, TillError> {
         let data = self.data_folder()?;
+        if self.data.is_some() && !self.demo && !data.join("store").exists() {
+            return Err(TillError::no_shop_in(&data));
+        }
         let lease = Lease::take(&data, &self.till)?;
         let store = FileStore::open_or_create(data.join("store"), Options::default())?;
         if let Some(recovery) = store.recovery() {

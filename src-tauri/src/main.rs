@@ -9,6 +9,7 @@ mod call;
 mod changes;
 mod host;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
@@ -22,8 +23,33 @@ const LOG_FILE_BYTES_MAX: u128 = 1024 * 1024;
 /// How many log files are kept.
 const LOG_FILES_MAX: usize = 5;
 
-fn main() -> tauri::Result<()> {
-    let host = Arc::new(Host::new(Arguments::parse()));
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if !has_display() {
+        eprintln!(
+            "opossum-pos: there is no display to open a window on; `opossum serve` opens the same \
+             till to the browsers of this machine"
+        );
+        return ExitCode::FAILURE;
+    }
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("opossum-pos: the window cannot be opened: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether there may be a screen. Only where it has a name can it be told that there is none.
+fn has_display() -> bool {
+    let names = ["DISPLAY", "WAYLAND_DISPLAY"];
+    !cfg!(target_os = "linux")
+        || names.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+fn run(arguments: Arguments) -> tauri::Result<()> {
+    let host = Arc::new(Host::new(arguments));
     let mut context = tauri::generate_context!();
     // Each shop is an app of its own: it has one window, and keeps its place on the screen.
     context.config_mut().identifier = host.identifier(&context.config().identifier);

@@ -81,6 +81,11 @@ fn bad_usage_and_bad_input_are_status_2_and_say_what_to_do() {
     append(&store, b"").assert_failed(2, &["at least one event"]);
     append(&store, b"{\"type\":\"A\"}\nnonsense").assert_failed(2, &["line 2"]);
     append(&store, b"\xff\xfe").assert_failed(2, &["line 1"]);
+    let second = append(&store, b"{\"type\":\"A\"}\n{\"type\":}");
+    second.assert_failed(2, &["line 2 of the input", "at column 9"]);
+    assert!(!second.err.contains("line 1"), "one line is named: {second:?}");
+    append(&store, "{\"type\":\"A\"}\n".repeat(10_001).as_bytes())
+        .assert_failed(2, &["split the input", "10000"]);
     append(&store, br#"{"type":"A","tags":["nocolon"]}"#).assert_failed(2, &["key:value"]);
     append(&store, br#"{"type":" "}"#).assert_failed(2, &["blank type"]);
     append(&store, br#"{"tpe":"A"}"#).assert_failed(2, &["line 1", "tpe"]);
@@ -89,6 +94,10 @@ fn bad_usage_and_bad_input_are_status_2_and_say_what_to_do() {
     assert_eq!(positions(&call(&["store", "read", &store])), [1, 2, 3], "nothing was appended");
 
     call(&["store", "read", &store, "--query", "{}"]).assert_failed(2, &["query"]);
+    call(&["store", "append", &store, "--condition", "nonsense"])
+        .assert_failed(2, &["this is no JSON", r#"write {"failIfEventsMatch":"#]);
+    call(&["till", "report", "sales", "--from", "2010"]).assert_failed(2, &["2010-12-01"]);
+    call(&["till", "report", "sales", "--by", "foo"]).assert_failed(2, &["foo", "cashier"]);
     call(&["store", "read", &store, "--from", "minus"]).assert_failed(2, &["--from"]);
     call(&["store", "read", &nothing]).assert_failed(2, &["not a store"]);
     call(&["store", "verify", "/no/such/folder"]).assert_failed(2, &["not a store"]);
@@ -116,7 +125,15 @@ fn the_input_of_a_command_is_checked_field_by_field() {
     refused(&format!(r#"{{"requestId":"{id}","float":-1}}"#)).assert_failed(1, &["message"]);
     till(&["call", "product", r#"{"code":"NONE"}"#]).assert_failed(1, &["not_found"]);
 
-    let list = call(&["till", "call", "--list"]);
+    let table = call(&["till", "call", "--list"]);
+    assert!(table.out.contains("checkout") && table.out.contains("Sell a cart"), "{table:?}");
+    assert!(!table.out.contains("requestId"), "the shapes are told one at a time");
+    let checkout = call(&["till", "call", "--list", "checkout"]);
+    for words in ["who may sell", "{ requestId: string", "PrintedReceipt", "type CheckoutLine = "] {
+        assert!(checkout.out.contains(words), "{words} is not said: {checkout:?}");
+    }
+    call(&["till", "call", "--list", "chekout"]).assert_failed(2, &["checkout"]);
+    let list = call(&["till", "call", "--list", "--format", "json"]);
     let names: Vec<Value> =
         list.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(names.iter().any(|operation| operation["name"] == "checkout"));
@@ -150,25 +167,75 @@ fn who_is_named_shows_a_pin_and_has_the_rights_of_their_role() {
         (&refused[0]["name"], &refused[0]["code"]),
         (&json!("Priya Nair"), &json!("not_permitted"))
     );
+    let act = |name: &str, mut input: Value| {
+        input["requestId"] = json!(uuid::Uuid::now_v7());
+        as_user("Owen Price", "2222", name, &input.to_string()).json()
+    };
+    act("open_shift", json!({"float": 0}));
+    let lines = json!([{"product": "21071", "quantity": 1000}]);
+    let paid = json!([{"tender": "cash", "amount": 5000}]);
+    act("checkout", json!({"lines": lines, "payments": paid}));
+    let report = call(&["till", "--data", data, "report", "sales", "--by", "cashier"]);
+    assert!(report.out.contains("Owen Price"), "{report:?}");
+
     let log = call(&["store", "read", &format!("{data}/store")]).out;
     assert!(!log.contains("argon2") && !log.contains("\"3333\""), "no PIN is in the log");
 }
 
-#[test]
-fn a_barcode_with_a_wrong_check_digit_is_told_with_the_right_one() {
-    let dir = folder();
+/// Imports a table of products into the shop in `dir`.
+fn import(dir: &TempDir, table: &str) -> Called {
     let file = dir.path().join("products.csv");
-    std::fs::write(
-        &file,
-        "sku,name,price,barcode\nA,Apple,0.50,4006381333932\nB,Bread,2,4006381333931\n",
-    )
-    .unwrap();
-    let import =
-        call(&["till", "--data", text(dir.path()), "import", "products", text(&file)]).json();
-    assert_eq!(import["added"], 1);
-    assert_eq!(import["rejected"][0]["line"], 2);
-    let reason = import["rejected"][0]["reason"].as_str().unwrap();
+    std::fs::write(&file, table).unwrap();
+    call(&["till", "--data", text(dir.path()), "import", "products", text(&file)])
+}
+
+#[test]
+fn a_record_that_cannot_be_used_is_status_1_and_the_others_are_in() {
+    let dir = folder();
+    let table = "sku,name,price,barcode\nA,Apple,0.50,4006381333932\nB,Bread,2,4006381333931\n";
+    let imported = import(&dir, table);
+    imported.assert_failed(1, &["1 of 2 records"]);
+    let told: Value = serde_json::from_str(&imported.out).unwrap();
+    assert_eq!((&told["added"], &told["rejected"][0]["line"]), (&json!(1), &json!(2)));
+    let reason = told["rejected"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("check digit") && reason.contains('1'), "{reason}");
+
+    let mended = import(&dir, &table.replace("33932", "33948")).json();
+    assert_eq!((&mended["added"], &mended["existing"]), (&json!(1), &json!(["B"])), "{mended}");
+}
+
+#[test]
+fn a_misspelt_column_of_products_is_refused_before_any_is_in() {
+    let dir = folder();
+    let refused = import(&dir, "sku,name,price,Tax Rate\nA,Apple,0.50,20\n");
+    refused.assert_failed(2, &["\"Tax Rate\"", "did you mean tax_rate?", "barcode"]);
+    let head = call(&["store", "stats", &format!("{}/store", text(dir.path()))]).json();
+    assert_eq!(head["events"], 0);
+}
+
+#[test]
+fn a_shop_begins_with_settings_of_its_own_or_is_told_which_it_got() {
+    let dir = folder();
+    let data = text(&dir.path().join("shop")).to_owned();
+    let till = |rest: &[&str]| call(&[&["till", "--data", &data], rest].concat());
+    till(&["call", "shop"]).assert_failed(2, &["call configure_shop", "demo"]);
+    assert!(!Path::new(&data).exists());
+    let settings = json!({
+        "requestId": uuid::Uuid::now_v7(),
+        "name": "Ecke", "currency": "EUR", "zone": "Europe/Berlin", "cutOver": "04:00",
+        "taxMode": "included",
+    });
+    till(&["call", "configure_shop", &settings.to_string()]).json();
+    let file = dir.path().join("own.csv");
+    std::fs::write(&file, "sku,name,price\nA,Apfel,0.50\n").unwrap();
+    let imported = till(&["import", "products", text(&file)]);
+    assert_eq!((&imported.json()["added"], imported.err.as_str()), (&json!(1), ""));
+
+    let of_nobodys_choice = import(&dir, "sku,name,price\nA,Apple,0.50\n");
+    assert_eq!(of_nobodys_choice.json()["added"], 1);
+    for word in ["\"My shop\"", "GBP", "UTC", "configure_shop"] {
+        assert!(of_nobodys_choice.err.contains(word), "{of_nobodys_choice:?}");
+    }
 }
 
 #[test]
@@ -196,8 +263,10 @@ fn an_untidy_file_of_invoices_is_replayed_as_far_as_it_makes_sense() {
     }
     std::fs::write(&file, content).unwrap();
     let data = text(dir.path());
-    let replayed = call(&["till", "--data", data, "replay", text(&file)]);
-    assert!(replayed.err.contains("the store wrote") && replayed.err.contains("0 conflicts"));
+    let replayed = call(&["till", "--data", data, "replay", text(&file), "--verbose"]);
+    for words in ["the store wrote", "0 conflicts", "9 of 13 records", "configure_shop"] {
+        assert!(replayed.err.contains(words), "{replayed:?}");
+    }
     let summary = replayed.json();
     let lines: Vec<u64> = summary["rejected"]
         .as_array()
@@ -218,6 +287,7 @@ fn an_untidy_file_of_invoices_is_replayed_as_far_as_it_makes_sense() {
     std::fs::write(&columns, "InvoiceNo,Quantity\n1,2\n").unwrap();
     let missing = call(&["till", "--data", data, "replay", text(&columns)]);
     missing.assert_failed(2, &["StockCode", "UnitPrice"]);
+    assert_eq!(missing.out, "", "nothing was begun, so there is nothing to count");
     call(&["till", "--data", data, "replay", "/no/such.csv"]).assert_failed(2, &["/no/such.csv"]);
 }
 
@@ -240,7 +310,17 @@ fn damage_is_status_5_with_file_and_line_and_can_be_read_around() {
     let skipping = call(&["store", "read", &store, "--skip-damaged"]);
     assert_eq!(positions(&skipping), [1, 3]);
     assert!(skipping.err.contains("positions 2 to 2"), "{skipping:?}");
-    append(&store, br#"{"type":"A"}"#).assert_failed(5, &["backup"]);
+    append(&store, br#"{"type":"A"}"#).assert_failed(5, &["backup", "store restore"]);
+
+    let stats = call(&["store", "stats", &store]);
+    stats.assert_failed(5, &["store restore", "export --skip-damaged"]);
+    assert!(!stats.err.contains("refuses writes"), "it would write nothing: {stats:?}");
+    let out = format!("{store}-out");
+    call(&["store", "export", &store, &out]).assert_failed(5, &["0000000001.jsonl:2"]);
+    assert!(!Path::new(&out).exists());
+    let saved = call(&["store", "export", &store, &out, "--skip-damaged"]);
+    assert_eq!(saved.json()["events"], 2);
+    assert!(saved.err.contains("positions 2 to 2"), "{saved:?}");
 }
 
 #[test]
@@ -297,7 +377,9 @@ fn a_store_is_backed_up_restored_and_deleted() {
     let damaged = std::fs::read_to_string(&file).unwrap().replacen("product:7", "product:9", 1);
     std::fs::write(&file, damaged).unwrap();
     let other = path("other");
-    call(&["store", "restore", &copy, &other]).assert_failed(5, &["0000000001.jsonl:2"]);
+    let restored = call(&["store", "restore", &copy, &other]);
+    restored.assert_failed(5, &["0000000001.jsonl:2", "this backup is damaged: take another one"]);
+    assert!(!restored.err.contains("store restore"), "that would be to go in a circle");
     call(&["store", "backup", &copy, &other]).assert_failed(5, &["0000000001.jsonl:2"]);
     assert!(!Path::new(&other).exists());
 }
@@ -412,6 +494,8 @@ fn a_store_goes_to_opossum_and_comes_back() {
     let [out, net, back] = ["out", "net", "back"].map(path);
     assert_eq!(call(&["store", "export", &store, &out]).json(), json!({"events": 3}));
     call(&["store", "export", &store, &out]).assert_failed(2, &["empty"]);
+    let within = format!("{store}/events/out");
+    call(&["store", "export", &store, &within]).assert_failed(2, &["lies within"]);
     call(&["store", "export", &store, &net, "--layout", "dotnet", "--flush", "off"]).json();
     assert!(Path::new(&out).join("events/000000003.json").exists());
     assert!(Path::new(&net).join("events/0000000003.json").exists());

@@ -131,6 +131,12 @@ fn tax_inside_the_prices_is_taken_out_of_each_line() {
     assert_eq!(total["tax"], tax);
     let field = |name: &str| total[name].as_i64().unwrap();
     assert_eq!(field("net"), field("gross") - field("refunds") - field("tax"));
+
+    let table = |by: &str| call(&["till", "--data", data, "report", "sales", "--by", by]).out;
+    assert!(table("tax").contains("20 %"), "people write percent");
+    assert!(table("customer").contains(" none "), "who is not known");
+    assert!(table("product").contains("name"), "{}", table("product"));
+    assert!(!table("day").contains("name"), "a day is called what it is");
 }
 
 #[test]

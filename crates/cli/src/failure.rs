@@ -84,7 +84,14 @@ impl From<StoreError> for Failure {
             StoreError::Damaged { .. } => Status::Damaged,
             _ => Status::Io,
         };
-        Self::Message(status, error.to_string())
+        let next_step = match status {
+            Status::Damaged => {
+                "; `opossum store restore` makes a whole store of a backup, `opossum store export \
+                 --skip-damaged` saves what can be read"
+            }
+            _ => "",
+        };
+        Self::Message(status, format!("{error}{next_step}"))
     }
 }
 

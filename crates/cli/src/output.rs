@@ -1,7 +1,8 @@
-//! Standard output: JSON, one value to a line.
+//! Standard output: JSON, one value to a line; tables where people asked for one.
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 
+use comfy_table::{LineStyle, Table, presets};
 use serde::Serialize;
 
 use crate::failure::{Failure, Status};
@@ -42,6 +43,15 @@ pub(crate) fn print_text(text: &str) -> Result<(), Failure> {
     let mut output = Output::open();
     output.text(text)?;
     output.finish()
+}
+
+/// A table with these columns, for people.
+pub(crate) fn table<'c>(columns: impl IntoIterator<Item = &'c str>) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()))
+        .set_header(columns);
+    table
 }
 
 fn failed(error: &io::Error) -> Failure {

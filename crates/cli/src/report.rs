@@ -1,7 +1,8 @@
 //! `opossum till report`: the shop's reports as a table, JSON or CSV.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
+use comfy_table::CellAlignment;
 use pos::{BusinessDay, Currency, SalesBy, SalesReport, SalesRow};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -11,7 +12,7 @@ use till::queries::ReportSales;
 
 use crate::Outcome;
 use crate::failure::{Failure, Status};
-use crate::output::{Output, print_json};
+use crate::output::{Output, print_json, table};
 
 #[derive(Args)]
 pub(crate) struct ReportArguments {
@@ -21,16 +22,17 @@ pub(crate) struct ReportArguments {
     /// Which report
     #[arg(required_unless_present = "list", value_enum)]
     name: Option<ReportName>,
-    /// What the rows stand for: day, hour, product, category, customer, cashier, till, tender or tax
-    #[arg(long, value_name = "KEY", default_value = "day", value_parser = word::<SalesBy>)]
+    /// What the rows stand for
+    #[arg(long, value_name = "KEY", default_value = "day", value_parser = key())]
     by: SalesBy,
     /// The first business day that counts: 2010-12-01
-    #[arg(long, value_name = "DAY", value_parser = word::<BusinessDay>)]
+    #[arg(long, value_name = "DAY", value_parser = day)]
     from: Option<BusinessDay>,
     /// The last business day that counts
-    #[arg(long, value_name = "DAY", value_parser = word::<BusinessDay>)]
+    #[arg(long, value_name = "DAY", value_parser = day)]
     to: Option<BusinessDay>,
-    /// How it is printed; in JSON and CSV money is in minor units and quantities in thousandths
+    /// How it is printed: as a table for people, or for programs, with money in minor units,
+    /// quantities in thousandths, and keys alone, without the names of what they stand for
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -48,10 +50,19 @@ enum Format {
     Csv,
 }
 
-/// Reads an argument the way the UI's JSON is read, so that both know the same words.
-fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
-    let word: StrDeserializer<'_, ValueError> = text.into_deserializer();
-    T::deserialize(word).map_err(|error| error.to_string())
+/// What the rows of a report may stand for, in the words of the UI's JSON.
+const KEYS: [&str; 9] =
+    ["day", "hour", "product", "category", "customer", "cashier", "till", "tender", "tax"];
+
+fn key() -> impl TypedValueParser<Value = SalesBy> {
+    PossibleValuesParser::new(KEYS).try_map(|word| {
+        let word: StrDeserializer<'_, ValueError> = word.as_str().into_deserializer();
+        SalesBy::deserialize(word)
+    })
+}
+
+fn day(text: &str) -> Result<BusinessDay, &'static str> {
+    text.parse().map_err(|_| "this is no day; write it as 2010-12-01")
 }
 
 /// Names every report.
@@ -59,19 +70,22 @@ pub(crate) fn list() -> Outcome {
     print_json(&serde_json::json!([{
         "name": "sales",
         "summary": "What was sold and refunded",
-        "by": ["day", "hour", "product", "category", "customer", "cashier", "till", "tender", "tax"],
+        "by": KEYS,
     }]))
 }
 
 pub(crate) fn run(till: &Till, arguments: &ReportArguments) -> Outcome {
     let ReportArguments { by, from, to, .. } = *arguments;
-    let report = till.ask(&ReportSales { by, from, to })?;
+    let question = ReportSales { by, from, to };
+    let report = till.ask(&question)?;
     match arguments.format {
         Format::Json => print_json(&report),
         Format::Csv => print_csv(&report),
         Format::Table => {
             let currency = till.settings().map_err(Failure::from)?.map(|shop| shop.currency);
-            print_table(&report, currency)
+            let name = |row: &SalesRow| question.name_of(&row.key, till);
+            let names = report.rows.iter().map(name).collect::<Result<Vec<_>, _>>()?;
+            print_table(&report, &names, currency)
         }
     }
 }
@@ -92,28 +106,34 @@ fn print_csv(report: &SalesReport) -> Outcome {
     output.finish()
 }
 
-fn print_table(report: &SalesReport, currency: Option<Currency>) -> Outcome {
-    let cells = |row: &SalesRow, key: &str| -> Vec<String> {
+/// The rows with their names beside their keys, if any has one.
+fn print_table(
+    report: &SalesReport,
+    names: &[Option<String>],
+    currency: Option<Currency>,
+) -> Outcome {
+    let has_names = names.iter().any(Option::is_some);
+    let cells = |row: &SalesRow, key: &str, name: Option<&str>| -> Vec<String> {
         let money = |amount| currency.map_or_else(String::new, |currency| currency.format(amount));
-        vec![
-            key.to_owned(),
+        let figures = [
             row.receipts.to_string(),
             row.items.to_string(),
             money(row.gross),
             money(row.refunds),
             money(row.net),
             money(row.tax),
-        ]
+        ];
+        let name = has_names.then(|| name.unwrap_or_default().to_owned());
+        [key.to_owned()].into_iter().chain(name).chain(figures).collect()
     };
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()))
-        .set_header(COLUMNS);
-    for row in &report.rows {
-        table.add_row(cells(row, &row.key));
+    let [key, figures @ ..] = COLUMNS;
+    let name = has_names.then_some("name");
+    let mut table = table([key].into_iter().chain(name).chain(figures));
+    for (row, name) in report.rows.iter().zip(names) {
+        table.add_row(cells(row, &row.key, name.as_deref()));
     }
-    table.add_row(cells(&report.total, "total"));
-    for column in table.column_iter_mut().skip(1) {
+    table.add_row(cells(&report.total, "total", None));
+    for column in table.column_iter_mut().skip(1 + usize::from(has_names)) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut output = Output::open();

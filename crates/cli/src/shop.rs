@@ -72,10 +72,7 @@ impl AtShop {
             Some(flush) if !dir.join("store.json").exists() => {
                 Ok(FileStore::create(&dir, flush.into())?)
             }
-            None if !dir.exists() => Err(Failure::bad_input(format!(
-                "there is no shop in {0}; make one with `opossum till --data {0} demo`",
-                data.display()
-            ))),
+            None if !dir.exists() => Err(TillError::no_shop_in(&data).into()),
             flush => open(&dir, flush.unwrap_or(Flush::On).into()),
         }
     }

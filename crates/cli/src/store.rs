@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::{Subcommand, ValueEnum};
-use dcb::{AppendCondition, Event, EventStore, Maintenance, Query, ReadOptions, Tag};
+use dcb::{AppendCondition, Event, EventStore, Maintenance, Query, ReadOptions, StoreError, Tag};
 use dcb_file::opossum::{self, ImportError, Layout};
-use dcb_file::{FileStore, Options, Progress, SystemDisk};
+use dcb_file::{Damage, FileStore, Options, Progress, SystemDisk};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -26,12 +26,15 @@ pub(crate) enum StoreCommand {
     /// Append the events on standard input as one commit
     ///
     /// Each line is an event: {"type":"T","tags":["k:v"],"data":{…},"metadata":{…}}; all but the
-    /// type may be left out. Prints {"first":1,"last":3}, the positions of the first and the last.
+    /// type may be left out. A commit has at most 10,000 events, an event at most 1 MiB. A
+    /// "timestamp" in the metadata stays, but one in the future becomes now, and one before that of
+    /// the last event becomes that. Prints {"first":1,"last":3}, the positions of the first and the
+    /// last.
     Append {
         /// The store's folder
         dir: PathBuf,
         /// Append only if this holds: {"failIfEventsMatch":QUERY,"after":N}
-        #[arg(long, value_name = "JSON", value_parser = json::<AppendCondition>)]
+        #[arg(long, value_name = "JSON", value_parser = condition)]
         condition: Option<AppendCondition>,
         /// Whether to wait until the events are safe from a power cut
         #[arg(long, value_enum, default_value = "on")]
@@ -42,7 +45,7 @@ pub(crate) enum StoreCommand {
         /// The store's folder
         dir: PathBuf,
         /// Which events: {"all":true} or {"items":[{"types":["T"],"tags":["k:v"]}]}
-        #[arg(long, value_name = "JSON", value_parser = json::<Query>)]
+        #[arg(long, value_name = "JSON", value_parser = query)]
         query: Option<Query>,
         /// The first position to print, or with --backwards the highest
         #[arg(long, value_name = "N")]
@@ -113,7 +116,7 @@ pub(crate) enum StoreCommand {
     },
     /// Make a store of a backup, which is verified first
     ///
-    /// It gets a store id of its own, so that nothing kept about the old one is mixed up with it.
+    /// Exit status 5, with nothing made, if the backup is damaged. The store gets a store id of its own, so that nothing kept about the old one is mixed up with it.
     Restore {
         /// The backup
         src: PathBuf,
@@ -121,6 +124,8 @@ pub(crate) enum StoreCommand {
         dir: PathBuf,
     },
     /// Write a store's events as Opossum keeps them, one JSON file for each
+    ///
+    /// Exit status 5, with nothing written, if the store is damaged.
     Export {
         /// The store's folder
         dir: PathBuf,
@@ -129,8 +134,17 @@ pub(crate) enum StoreCommand {
         /// Which Opossum is to read it
         #[arg(long, value_enum, default_value = "js")]
         layout: ExportLayout,
-        /// Whether to wait until each file is safe from a power cut
-        #[arg(long, value_enum, default_value = "on")]
+        /// Leave out what is damaged, and tell on standard error what is missing; the rest moves up
+        #[arg(long)]
+        skip_damaged: bool,
+        /// Whether each file is safe from a power cut when this is done
+        #[arg(
+            long,
+            value_enum,
+            default_value = "on",
+            hide_possible_values = true,
+            value_name = "on|off"
+        )]
         flush: Flush,
     },
     /// Make a store of a folder of Opossum for .NET or of opossum-js
@@ -211,9 +225,24 @@ impl From<Flush> for Options {
     }
 }
 
-/// Reads a JSON argument.
-fn json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
+fn query(text: &str) -> Result<Query, String> {
+    json(text, r#"{"all":true} or {"items":[{"types":["T"],"tags":["k:v"]}]}"#)
+}
+
+fn condition(text: &str) -> Result<AppendCondition, String> {
+    json(text, r#"{"failIfEventsMatch":{"items":[{"types":["T"],"tags":["k:v"]}]},"after":N}"#)
+}
+
+/// Reads a JSON argument that looks like `shape`.
+fn json<T: DeserializeOwned>(text: &str, shape: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| format!("{}; write {shape}", in_one_line(&error)))
+}
+
+/// What is wrong with a JSON text of one line: where in it, but not that it is the first.
+fn in_one_line(error: &serde_json::Error) -> String {
+    let is_json = error.is_data() || error.is_io();
+    let what = if is_json { "" } else { "this is no JSON: " };
+    format!("{what}{error}").replace(" at line 1 column ", " at column ")
 }
 
 pub(crate) fn run(command: StoreCommand) -> Outcome {
@@ -248,10 +277,14 @@ pub(crate) fn run(command: StoreCommand) -> Outcome {
             print_json(&dcb_file::backup(&dir, &out, &Options::default())?)
         }
         StoreCommand::Restore { src, dir } => {
-            print_json(&dcb_file::restore(&src, &dir, &Options::default())?)
+            let restored = dcb_file::restore(&src, &dir, &Options::default());
+            print_json(&restored.map_err(|error| of_restoring(&src, error))?)
         }
-        StoreCommand::Export { dir, out, layout, flush } => {
-            print_json(&opossum::export(&dir, &out, layout.into(), &flush.into())?)
+        StoreCommand::Export { dir, out, layout, skip_damaged, flush } => {
+            let options = flush.into();
+            let exported = opossum::export(&dir, &out, layout.into(), skip_damaged, &options)?;
+            tell_skipped(&exported.skipped);
+            print_json(&exported)
         }
         StoreCommand::Import { src, dir, skip_damaged } => import(&src, &dir, skip_damaged),
     }
@@ -268,6 +301,27 @@ fn add_tags(dir: &Path, event_type: &str, sources: &[TagSource]) -> Outcome {
         "tags": added.tags,
         "position": added.position,
     }))
+}
+
+/// A backup that is damaged is not mended by restoring a backup.
+fn of_restoring(src: &Path, error: StoreError) -> Failure {
+    match &error {
+        StoreError::Damaged { place, .. } if Path::new(place).starts_with(src) => {
+            let message = format!(
+                "{error}; this backup is damaged: take another one. `opossum store export \
+                 --skip-damaged` saves what can be read of this one"
+            );
+            Failure::Message(Status::Damaged, message)
+        }
+        _ => error.into(),
+    }
+}
+
+fn tell_skipped(damage: &[Damage]) {
+    for damage in damage {
+        let (first, last) = (damage.first_position, damage.last_position);
+        eprintln!("opossum: skipped positions {first} to {last}: {damage}");
+    }
 }
 
 fn import(src: &Path, dir: &Path, skip_damaged: bool) -> Outcome {
@@ -318,7 +372,7 @@ fn events_on_stdin() -> Result<Vec<Event>, Failure> {
         if !line.trim_ascii_start().starts_with(b"{") {
             return Err(no_event("it is no JSON object".into()));
         }
-        let event = serde_json::from_slice(&line).map_err(|error| no_event(error.to_string()))?;
+        let event = serde_json::from_slice(&line).map_err(|error| no_event(in_one_line(&error)))?;
         events.push(event);
     }
     Ok(events)
@@ -347,10 +401,7 @@ fn read(
     }
     output.finish()?;
     if skip_damaged {
-        for damage in store.damage() {
-            let (first, last) = (damage.first_position, damage.last_position);
-            eprintln!("opossum: skipped positions {first} to {last}: {damage}");
-        }
+        tell_skipped(&store.damage());
     }
     Ok(())
 }

@@ -22,8 +22,8 @@ const BLOCK_BYTES: usize = 1024 * 1024;
 /// How often the event files are listed again because one was replaced meanwhile.
 const LIST_TRIES: u32 = 10;
 
-/// Copies the store in `dir` as it is at this moment to `out`, which is missing or empty, while
-/// others go on appending, and verifies the copy.
+/// Copies the store in `dir` as it is at this moment to `out`, which is missing or empty and not
+/// within `dir`, while others go on appending, and verifies the copy.
 ///
 /// The copy is durable and whole when this returns; one that was cut short does not have the name
 /// `out`. It holds all events up to the head that its report tells, and no indexes or projections,
@@ -38,8 +38,8 @@ pub fn backup(
     copy(dir.as_ref(), out.as_ref(), options, |identity, _| identity)
 }
 
-/// Makes a store in `dir`, which is missing or empty, of the backup in `src`, verified before it
-/// counts as one.
+/// Makes a store in `dir`, which is missing or empty and not within `src`, of the backup in `src`,
+/// verified before it counts as one.
 ///
 /// It gets a store id of its own: what was kept elsewhere about positions of the store that was
 /// backed up may be about events that the backup does not have.
@@ -71,7 +71,7 @@ fn copy(
     let store = FileStore::open(from, options.clone())?;
     let disk = &*options.disk;
     let end = store.end()?;
-    build_aside(disk, to, |aside| {
+    build_aside(disk, from, to, |aside| {
         let (store_file, _, ledger_file, events) = paths(aside);
         disk.create_dir(&events).map_err(|e| io_error("creating", &events, e))?;
         if let Some(last) = &end.segment {

@@ -1,7 +1,7 @@
 //! Building a folder aside, so that it is there whole or not at all.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dcb::StoreError;
 use uuid::Uuid;
@@ -10,16 +10,24 @@ use crate::disk::Disk;
 use crate::meta::{io_error, is_missing};
 use crate::recovery::sync_parent;
 
-/// Builds what will be the folder `out`, which is missing or empty, under another name beside it,
-/// and gives it its name when `build` is done with it. What `build` writes it makes durable itself.
+/// Builds of the folder `source` what will be the folder `out`, which is missing or empty and not
+/// within `source`, under another name beside it, and gives it its name when `build` is done with
+/// it. What `build` writes it makes durable itself.
 ///
 /// If `build` fails nothing is left; if the power goes, a folder `OUT.unfinished-…` may be.
 pub(crate) fn build_aside<T, E: From<StoreError>>(
     disk: &dyn Disk,
+    source: &Path,
     out: &Path,
     build: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Result<T, E> {
     check_vacant(disk, out)?;
+    if resolved(out).starts_with(resolved(source)) {
+        let (out, source) = (out.display(), source.display());
+        let reason =
+            format!("{out} lies within {source}, which is copied; give a folder elsewhere");
+        return Err(StoreError::NotAStore(reason).into());
+    }
     let mut name = out.as_os_str().to_owned();
     name.push(format!(".unfinished-{}", Uuid::now_v7().simple()));
     let aside = Path::new(&name);
@@ -41,6 +49,16 @@ pub(crate) fn build_aside<T, E: From<StoreError>>(
         // What cannot be removed either is seen by its name.
         let _ = disk.remove_tree(aside);
     })
+}
+
+/// Where a path leads, by all links in as much of it as exists.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let resolve = |existing: &Path| {
+        let rest = path.strip_prefix(existing).ok()?;
+        Some(existing.canonicalize().ok()?.join(rest))
+    };
+    path.ancestors().find_map(resolve).unwrap_or_else(|| path.clone())
 }
 
 fn check_vacant(disk: &dyn Disk, out: &Path) -> Result<(), StoreError> {

@@ -365,10 +365,11 @@ impl FileStore {
     /// The end of the log, with what other processes have appended; an error if it is damaged.
     pub(crate) fn end(&self) -> Result<End, StoreError> {
         self.follow()?;
-        match self.check_writable() {
-            Err(error @ StoreError::Damaged { .. }) => Err(error),
-            _ => Ok(self.log().end()),
+        let log = self.log();
+        if let Some(damage) = log.damage().first() {
+            return Err(damage.into());
         }
+        Ok(log.end())
     }
 
     /// How many event files have an index file that knows them whole.

@@ -121,7 +121,7 @@ fn an_archived_store_is_backed_up_restored_and_exported() {
     restore(&copy, &again, &options()).unwrap();
     assert_eq!(all(&FileStore::open(&again, options()).unwrap()), written);
     let unsynced = Options { flush: false, ..options() };
-    export(&shop, &out, Layout::Js, &unsynced).unwrap();
+    export(&shop, &out, Layout::Js, false, &unsynced).unwrap();
     assert_eq!(std::fs::read_dir(out.join("events")).unwrap().count(), 800);
 }
 

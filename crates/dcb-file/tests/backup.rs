@@ -124,6 +124,19 @@ fn a_folder_with_files_in_it_is_not_written_to() {
 }
 
 #[test]
+fn a_folder_within_the_one_that_is_copied_is_refused() {
+    let dir = shop();
+    let [shop, copy] = ["shop", "copy"].map(|name| dir.path().join(name));
+    let refused = backup(&shop, shop.join("events/../copies/today"), &options()).unwrap_err();
+    assert!(matches!(&refused, StoreError::NotAStore(_)), "{refused}");
+    assert!(refused.to_string().contains("lies within"), "{refused}");
+    backup(&shop, &copy, &options()).unwrap();
+    let refused = restore(&copy, copy.join("again"), &options()).unwrap_err();
+    assert!(refused.to_string().contains("lies within"), "{refused}");
+    assert_eq!(names(dir.path()), ["copy", "shop"]);
+}
+
+#[test]
 fn what_is_damaged_is_neither_backed_up_nor_restored() {
     let dir = shop();
     let [shop, copy] = ["shop", "copy"].map(|name| dir.path().join(name));

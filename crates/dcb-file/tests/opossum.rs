@@ -58,7 +58,7 @@ fn from_here_to_opossum_and_back_nothing_changes() {
         for _ in 0..20 {
             store.append(&awkward(), None).unwrap();
         }
-        assert_eq!(export(&shop, &out, layout, &options()).unwrap().events, 100);
+        assert_eq!(export(&shop, &out, layout, false, &options()).unwrap().events, 100);
         let imported = import(&out, &back, false, &options()).unwrap();
         assert_eq!((imported.report.head, imported.skipped.len()), (100, 0));
         let copy = FileStore::open(&back, options()).unwrap();
@@ -76,7 +76,7 @@ fn added_tags_go_to_opossum_and_the_commits_that_added_them_do_not() {
     store.append(&awkward(), None).unwrap();
     store.add_tags("ItemAdded", &mut |_| vec!["added:1".parse().unwrap()]).unwrap();
     assert_eq!(store.append(&awkward(), None).unwrap()[0], 7);
-    assert_eq!(export(&shop, &out, Layout::Js, &options()).unwrap().events, 10);
+    assert_eq!(export(&shop, &out, Layout::Js, false, &options()).unwrap().events, 10);
     assert_eq!(json_of(&out.join("indices/tags/added_1.json"))["positions"], json!([1]));
     import(&out, &back, false, &options()).unwrap();
     let (theirs, ours) = (all(&FileStore::open(&back, options()).unwrap()), all(&store));
@@ -137,7 +137,7 @@ fn from_opossum_js_to_here_and_back_nothing_changes() {
     let tag: dcb::Tag = "itemId:item-1".parse().unwrap();
     assert_eq!(store.count(&Query::tags([tag]).unwrap()).unwrap(), 1);
 
-    export(&shop, &out, Layout::Js, &options()).unwrap();
+    export(&shop, &out, Layout::Js, false, &options()).unwrap();
     for position in 1..=3 {
         let file = format!("events/{position:09}.json");
         assert_eq!(json_of(&out.join(&file)), json_of(&src.join(&file)));
@@ -187,7 +187,7 @@ fn from_opossum_for_dot_net_to_here_and_back_nothing_changes() {
         let data = all(&FileStore::open(&shop, options()).unwrap())[0].event.data.clone();
         assert!(data.as_str().contains(r#""fee":12.50,"name":"Zo\u00EB""#), "{data:?}");
 
-        export(&shop, &out, Layout::DotNet, &options()).unwrap();
+        export(&shop, &out, Layout::DotNet, false, &options()).unwrap();
         let file = out.join("events/0000000001.json");
         assert_eq!(json_of(&file), serde_json::from_str::<Value>(DOT_NET).unwrap());
         assert!(
@@ -208,7 +208,7 @@ fn an_export_has_the_documented_folders_and_indices() {
     let store = FileStore::create(&shop, options()).unwrap();
     store.append(&awkward(), None).unwrap();
     store.append(&awkward(), None).unwrap();
-    export(&shop, &out, Layout::Js, &options()).unwrap();
+    export(&shop, &out, Layout::Js, false, &options()).unwrap();
     let index = |name: &str| json_of(&out.join("indices").join(name))["positions"].clone();
     assert_eq!(index("event-types/ItemAdded.json"), json!([1, 6]));
     assert_eq!(index("tags/item_1.json"), json!([1, 6]));
@@ -221,7 +221,12 @@ fn an_export_has_the_documented_folders_and_indices() {
     assert_eq!(file["metadata"]["userId"], "u");
     let text = std::fs::read_to_string(out.join("events/000000001.json")).unwrap();
     assert!(text.contains(r#"{ "price": 1.50,  "id":12345678901234567890123,"#), "{text}");
-    assert!(export(&shop, &out, Layout::Js, &options()).unwrap_err().to_string().contains("empty"));
+    assert!(
+        export(&shop, &out, Layout::Js, false, &options())
+            .unwrap_err()
+            .to_string()
+            .contains("empty")
+    );
 }
 
 /// Imports a folder in which something is wrong; the messages about its files, and what is left when

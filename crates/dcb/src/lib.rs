@@ -50,6 +50,29 @@
 //! assert_eq!(subscribe(&store, &ann, &maths).unwrap().positions, [1]);
 //! ```
 //!
+//! [`decide`] reads, makes the condition and appends on it. By hand it is two steps: what was read
+//! tells at which [head](Events::head) it was fixed, and that goes into the condition.
+//!
+//! ```
+//! # use dcb::{
+//! #     AppendCondition, Event, EventStore, MemoryStore, Query, ReadOptions, StoreError, Tag,
+//! # };
+//! let store = MemoryStore::new();
+//! let name: Tag = "username:ann".parse()?;
+//! let taken = Query::tagged(["AccountRegistered"], &name);
+//!
+//! let mut events = store.read(&taken, ReadOptions::default())?;
+//! assert!(events.next().is_none(), "nobody has the name");
+//! let unless_taken =
+//!     AppendCondition { fail_if_events_match: taken, after: Some(events.head()) };
+//!
+//! let registered = Event::builder("AccountRegistered").tags([name]).build()?;
+//! store.append(&[registered.clone()], Some(&unless_taken))?;
+//! let refused = store.append(&[registered], Some(&unless_taken)).unwrap_err();
+//! assert!(matches!(refused, StoreError::ConditionFailed { conflict: 1 }));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What is deliberately absent
 //!
 //! No snapshots, no streams, no aggregates: a query takes their place. No async: an append is disk

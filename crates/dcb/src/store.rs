@@ -382,7 +382,9 @@ pub enum InvalidAppend {
     #[error("there is nothing to append; give at least one event")]
     Empty,
     /// There are more than [`MAX_COMMIT_EVENTS`].
-    #[error("{count} events are too many for one commit; the most is {MAX_COMMIT_EVENTS}")]
+    #[error(
+        "{count} events are too many for one commit; split the input, the most is {MAX_COMMIT_EVENTS}"
+    )]
     TooManyEvents {
         /// How many there are.
         count: usize,

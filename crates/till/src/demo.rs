@@ -20,6 +20,9 @@ use crate::{ProductImport, Till, TillError};
 /// The products, as a table.
 const PRODUCTS: &str = include_str!("demo/products.csv");
 
+/// How many of each there are, and how many of it one may have, as a table.
+const STOCK: &str = include_str!("demo/stock.csv");
+
 /// Each step of the demo has the same id everywhere, so that it happens once.
 const NAMESPACE: Uuid = Uuid::from_u128(0x2f0d_5b8e_91c4_4a67_b3aa_7c36_d2e8_0f15);
 
@@ -139,7 +142,7 @@ fn step_id(step: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, step.as_bytes())
 }
 
-/// What the table says about a product beyond the catalogue.
+/// What the demo says about a product beyond the catalogue.
 struct Shelf {
     product: ProductId,
     stock: Quantity,
@@ -149,7 +152,7 @@ struct Shelf {
 
 fn shelves() -> Result<Vec<Shelf>, TillError> {
     let columns = ["sku", "stock", "limit_per_receipt", "limit_per_customer_day"];
-    let mut table = Table::open(PRODUCTS.as_bytes(), columns, [])?;
+    let mut table = Table::open(STOCK.as_bytes(), columns, [])?;
     let mut shelves = Vec::new();
     while let Some(row) = table.next()? {
         let line = row.line;

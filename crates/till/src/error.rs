@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 
 use dcb::StoreError;
 use pos::{Refusal, RefusalCode, RefusalDetails};
@@ -78,6 +79,15 @@ impl TillError {
         Self::new(Fault::NotFound, message)
     }
 
+    /// There is no shop in this folder, and how one begins.
+    pub fn no_shop_in(data: &Path) -> Self {
+        Self::bad_request(format!(
+            "there is no shop in {0}; begin your own with `opossum till --data {0} call \
+             configure_shop`, as README tells, or a demo shop with `opossum till --data {0} demo`",
+            data.display()
+        ))
+    }
+
     /// The system refused. The message says what was being done and what the system said; what can
     /// be done about it is added.
     pub(crate) fn of_system(message: impl Display, error: &io::Error) -> Self {
@@ -116,14 +126,20 @@ impl From<StoreError> for TillError {
             StoreError::Io { source, .. } => fault_of(source),
             _ => Fault::Io,
         };
-        Self::new(fault, error.to_string())
+        let next_step = match fault {
+            Fault::Damaged => "; `opossum store restore` makes a whole store of a backup",
+            _ => "",
+        };
+        Self::new(fault, format!("{error}{next_step}"))
     }
 }
 
 impl From<TableError> for TillError {
     fn from(error: TableError) -> Self {
         let fault = match &error {
-            TableError::Empty { .. } | TableError::MissingColumns { .. } => Fault::BadRequest,
+            TableError::Empty { .. }
+            | TableError::MissingColumns { .. }
+            | TableError::UnknownColumn { .. } => Fault::BadRequest,
             TableError::Io(source) => fault_of(source),
         };
         Self::new(fault, error.to_string())

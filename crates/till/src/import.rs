@@ -17,7 +17,8 @@ use crate::{Till, TillError};
 /// What importing a table of products comes to, or would come to.
 ///
 /// The table has the columns `sku`, `name` and `price`, and may have `category`, `cost`, `tax_rate`
-/// (in percent: `20` or `17.5`) and `barcode`.
+/// and `barcode`; a column of another name is an error. Prices and costs are in the shop's currency,
+/// as people write them (`12.50`), and a tax rate in percent (`20` or `17.5`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProductImport {
@@ -165,18 +166,18 @@ mod tests {
     use crate::testing::till;
 
     const TABLE: &str = "\
-Barcode,SKU,Name,Price,Category,Cost,Tax_Rate,Colour
-4006381333931,a1,Mug,2.50,Kitchen,1.1,20,red
-,A2,Cup,3,,,,
-4006381333932,A3,Wrong digit,1,,,,
-4006381333931,A4,Same barcode,1,,,,
-,a1,Same SKU,1,,,,
-,A5,,1,,,,
-,A6,Dear,1.001,,,,
-,A7,Taxed,1,,,2000,
-,A8,Free,-1,,,,
+Barcode,SKU,Name,Price,Category,Cost,Tax_Rate
+4006381333931,a1,Mug,2.50,Kitchen,1.1,20
+,A2,Cup,3,,,
+4006381333932,A3,Wrong digit,1,,,
+4006381333931,A4,Same barcode,1,,,
+,a1,Same SKU,1,,,
+,A5,,1,,,
+,A6,Dear,1.001,,,
+,A7,Taxed,1,,,2000
+,A8,Free,-1,,,
 ,A9,Broken
-2100001004507,A10,A label's code,1,,,,
+2100001004507,A10,A label's code,1,,,
 ";
 
     #[test]
@@ -224,7 +225,7 @@ Barcode,SKU,Name,Price,Category,Cost,Tax_Rate,Colour
                 (8, "the price \"1.001\" has more than 2 decimals"),
                 (9, "the tax rate \"2000\" is not 0 to 100; write percent, such as 20 or 17.5"),
                 (10, "the price \"-1\" is negative"),
-                (11, "the record has 3 fields where the header has 8"),
+                (11, "the record has 3 fields where the header has 7"),
                 (12, "the barcode 02100001004507 is of one label of a scale; write 02100001000004"),
             ]
         );

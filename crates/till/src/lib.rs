@@ -51,6 +51,7 @@ mod error;
 mod folder;
 mod import;
 mod lease;
+mod nearest;
 mod operations;
 pub mod queries;
 pub mod reasons;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::balances::{FindAccount, FindGiftCard, FindRefundable, ListPromotions};
 use crate::carts::{CurrentCart, SaveCart};
+use crate::nearest::nearest;
 use crate::queries::{AboutShop, AboutStore, FindProduct, FindProducts, Query, ReportSales};
 use crate::reasons::TellEvents;
 use crate::receipts::{FindReceipt, PrintedReceipt, PrintedRefund};
@@ -147,15 +148,14 @@ pub struct Description {
 }
 
 impl Operation {
-    /// The operation with this name, or the error that names the one most like it.
+    /// The operation with this name, or the error that says which is most like it.
     pub fn find(name: &str) -> Result<&'static Self, TillError> {
         OPERATIONS.iter().find(|operation| operation.name == name).ok_or_else(|| {
-            let nearest = OPERATIONS.iter().min_by_key(|operation| distance(operation.name, name));
-            let hint = nearest.map(|o| format!("; did you mean {:?}?", o.name));
-            TillError::bad_request(format!(
-                "there is no command or query {name:?}{}",
-                hint.unwrap_or_default()
-            ))
+            let hint = match nearest(name, OPERATIONS.iter().map(|operation| operation.name)) {
+                Some(nearest) => format!("did you mean {nearest:?}?"),
+                None => "`opossum till call --list` names them all".into(),
+            };
+            TillError::bad_request(format!("there is no command or query {name:?}; {hint}"))
         })
     }
 
@@ -331,23 +331,6 @@ fn read<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, TillError>
 
 fn json<T: Serialize>(answer: &T) -> Result<Json, TillError> {
     Json::of(answer).map_err(|error| TillError::bad_request(format!("no JSON answer: {error}")))
-}
-
-/// How many letters must be put in, left out or changed to make one word of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, in_a) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (cell, in_b) in row.iter_mut().skip(1).zip(b.chars()) {
-            left = (diagonal + usize::from(in_a != in_b)).min(*cell + 1).min(left + 1);
-            diagonal = std::mem::replace(cell, left);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use dcb::Counters;
 use pos::{
-    BusinessDay, Gtin, Permission, Product, ProductId, Quantity, SalesBy, SalesReport,
-    ShopSettings, StockOnHand, TillId,
+    BasisPoints, BusinessDay, Gtin, Permission, Product, ProductId, Quantity, SalesBy, SalesReport,
+    ShopSettings, StockOnHand, TillId, UserId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -246,6 +246,28 @@ pub struct ReportSales {
     /// The last business day that counts; without it, until now.
     #[ts(optional)]
     pub to: Option<BusinessDay>,
+}
+
+impl ReportSales {
+    /// What people call that for which the row with this key stands, where they don't call it by its
+    /// key: the name of a product or cashier, `20 %`, or `none`.
+    pub fn name_of(&self, key: &str, till: &Till) -> Result<Option<String>, TillError> {
+        if key.is_empty() {
+            return Ok(Some("none".into()));
+        }
+        Ok(match self.by {
+            SalesBy::Product => ProductId::new(key).ok().map_or(Ok(None), |id| {
+                till.look_at_catalogue(|catalogue| Some(catalogue.get(&id)?.name.clone()))
+            })?,
+            SalesBy::Cashier => UserId::new(key).ok().map_or(Ok(None), |id| {
+                till.look_at_staff(|staff| Some(staff.get(&id)?.name.clone()))
+            })?,
+            SalesBy::Tax => {
+                key.parse().ok().map(|points| format!("{} %", BasisPoints::new(points)))
+            }
+            _ => None,
+        })
+    }
 }
 
 impl Query for ReportSales {

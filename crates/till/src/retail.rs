@@ -90,7 +90,7 @@ pub fn is_service(product: &ProductId) -> bool {
 /// Reads a file of invoices; `decimals` is how many the shop's currency has.
 pub fn read(input: impl Read, decimals: u32) -> Result<Invoices, TableError> {
     let columns = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice"];
-    let mut table = Table::open(input, columns, ["CustomerID"])?;
+    let mut table = Table::open_wider(input, columns, ["CustomerID"])?;
     let mut found = Invoices::default();
     let mut by_number: HashMap<String, Numbered> = HashMap::new();
     while let Some(row) = table.next()? {

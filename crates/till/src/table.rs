@@ -7,7 +7,8 @@ use csv::{ByteRecord, ReaderBuilder, Terminator};
 use encoding_rs::WINDOWS_1252;
 use serde::Serialize;
 
-use crate::decimal::quoted_up_to;
+use crate::decimal::{quoted, quoted_up_to};
+use crate::nearest::nearest;
 
 /// A CSV file read row by row: `N` columns that must be there and `M` that may be.
 pub(crate) struct Table<R, const N: usize, const M: usize> {
@@ -57,9 +58,22 @@ pub enum TableError {
         /// The columns that are there.
         found: Vec<String>,
     },
+    /// The header has a column that means nothing.
+    #[error("the file has a column {} that means nothing here{}; the columns are {}", quoted(.column), did_you_mean(.column, .known), .known.join(", "))]
+    UnknownColumn {
+        /// The column.
+        column: String,
+        /// The columns that mean something.
+        known: Vec<String>,
+    },
     /// The file could not be read to its end.
     #[error("the file cannot be read: {0}")]
     Io(#[source] std::io::Error),
+}
+
+fn did_you_mean(column: &str, known: &[String]) -> String {
+    let nearest = nearest(column, known.iter().map(String::as_str));
+    nearest.map(|nearest| format!(" (did you mean {nearest}?)")).unwrap_or_default()
 }
 
 impl From<csv::Error> for TableError {
@@ -70,12 +84,40 @@ impl From<csv::Error> for TableError {
 }
 
 impl<R: Read, const N: usize, const M: usize> Table<R, N, M> {
-    /// Reads the header and finds the columns in it, in any order and case; others are ignored.
+    /// Reads the header and finds the columns in it, in any order and case. A column of another
+    /// name is refused: it may be a misspelt one, whose fields would be missed without a word.
     pub(crate) fn open(
         input: R,
         required: [&str; N],
         optional: [&str; M],
     ) -> Result<Self, TableError> {
+        let (table, header) = Self::read_header(input, required, optional)?;
+        let known = || required.iter().chain(&optional).copied();
+        let is_known =
+            |column: &str| column.is_empty() || known().any(|n| n.eq_ignore_ascii_case(column));
+        match header.into_iter().find(|column| !is_known(column)) {
+            Some(column) => {
+                let known = known().map(str::to_owned).collect();
+                Err(TableError::UnknownColumn { column, known })
+            }
+            None => Ok(table),
+        }
+    }
+
+    /// The same of a table that has more columns than are looked at here.
+    pub(crate) fn open_wider(
+        input: R,
+        required: [&str; N],
+        optional: [&str; M],
+    ) -> Result<Self, TableError> {
+        Self::read_header(input, required, optional).map(|(table, _)| table)
+    }
+
+    fn read_header(
+        input: R,
+        required: [&str; N],
+        optional: [&str; M],
+    ) -> Result<(Self, Vec<String>), TableError> {
         // With `\n` alone as the end of a record the reader counts lines exactly; a `\r` before it
         // ends up in the last field and is trimmed off there.
         let mut reader = ReaderBuilder::new()
@@ -96,13 +138,14 @@ impl<R: Read, const N: usize, const M: usize> Table<R, N, M> {
         if !missing.is_empty() {
             return Err(TableError::MissingColumns { missing, found: header });
         }
-        Ok(Self {
+        let table = Self {
             reader,
             required: required.map(|name| find(name).unwrap_or_default()),
             optional: optional.map(find),
             width: header.len(),
             record,
-        })
+        };
+        Ok((table, header))
     }
 
     /// The next record; blank lines are none.
@@ -161,7 +204,7 @@ mod tests {
     use super::*;
 
     fn rows(text: &[u8]) -> Vec<(u64, [String; 2], [String; 1], bool)> {
-        let mut table = Table::open(text, ["a", "b"], ["c"]).unwrap();
+        let mut table = Table::open_wider(text, ["a", "b"], ["c"]).unwrap();
         let mut rows = Vec::new();
         while let Some(row) = table.next().unwrap() {
             rows.push((row.line, row.required, row.optional, row.short.is_some()));
@@ -228,5 +271,23 @@ mod tests {
         assert_eq!(error("x,b\n"), "the file has no column a; its first line is \"x,b\"");
         assert_eq!(error("\n"), "the file is empty; its first line must name the columns a, b");
         assert_eq!(error(""), "the file is empty; its first line must name the columns a, b");
+    }
+
+    #[test]
+    fn a_column_that_means_nothing_is_refused_with_the_one_that_may_be_meant() {
+        let error = |text: &'static str| {
+            let table = Table::open(text.as_bytes(), ["sku"], ["tax_rate"]);
+            table.err().map(|error| error.to_string())
+        };
+        assert_eq!(
+            error("sku,Tax Rate\n").unwrap(),
+            "the file has a column \"Tax Rate\" that means nothing here (did you mean tax_rate?); \
+             the columns are sku, tax_rate"
+        );
+        assert_eq!(
+            error("colour,sku\n").unwrap(),
+            "the file has a column \"colour\" that means nothing here; the columns are sku, tax_rate"
+        );
+        assert_eq!(error("TAX_RATE, sku ,,\n"), None, "a column without a name says nothing");
     }
 }

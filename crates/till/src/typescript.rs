@@ -33,11 +33,11 @@ impl Declarations {
         T::name(&self.config)
     }
 
-    /// The declarations, one to a line, each with the first line of what is said about it.
+    /// The declarations, one to a line, each with the first sentence of what is said about it.
     pub(crate) fn on_lines(&self) -> String {
         let line = |Declared { code, comment }: &Declared| {
             let code = without_comments(code);
-            match comment.as_deref().and_then(first_line) {
+            match comment.as_deref().and_then(first_sentence) {
                 Some(comment) => format!("{code} // {comment}"),
                 None => code,
             }
@@ -133,10 +133,13 @@ fn without_links(text: &str) -> String {
     plain
 }
 
-/// The first line of a comment.
-fn first_line(comment: &str) -> Option<&str> {
+/// The first sentence of a comment.
+fn first_sentence(comment: &str) -> Option<String> {
     let lines = comment.lines().map(|line| line.trim_matches(['/', '*', ' ']));
-    lines.into_iter().find(|line| !line.is_empty())
+    let paragraph = lines.skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty());
+    let text = paragraph.collect::<Vec<_>>().join(" ");
+    let sentence = text.split_inclusive(". ").next()?;
+    Some(sentence.trim_end().to_owned())
 }
 
 #[cfg(test)]
@@ -144,7 +147,8 @@ fn first_line(comment: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// What somebody buys.
+    /// What somebody
+    /// buys. And what not.
     ///
     /// And more.
     #[derive(TS)]
@@ -180,7 +184,7 @@ mod tests {
         declarations.add::<Basket>();
         assert_eq!(
             declarations.exported(),
-            "/**\n * What somebody buys.\n *\n * And more.\n */\n\
+            "/**\n * What somebody\n * buys. And what not.\n *\n * And more.\n */\n\
              export type Basket = {\n\
              \t/**\n\t * In the order in which they were\n\t * put in.\n\t */\n\
              \tlines: Array<BasketLine>,\n\

@@ -57,6 +57,16 @@ async fn one_scan_and_one_key_sell_and_the_next_scan_starts_the_next_sale() {
     window.close().await;
 }
 
+#[test]
+fn without_a_display_it_says_what_to_start_instead() {
+    let desk = Desk::new();
+    let started = desk.app().env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output().unwrap();
+    let said = String::from_utf8_lossy(&started.stderr);
+    assert_eq!(started.status.code(), Some(1), "{said}");
+    assert!(said.contains("`opossum serve`") && said.lines().count() == 1, "{said}");
+    assert!(!desk.shop().exists());
+}
+
 #[tokio::test]
 async fn a_cashier_signs_in_with_a_pin_before_anything_can_be_done() {
     let desk = Desk::new();

@@ -10,6 +10,7 @@ use super::Layout;
 use super::envelope;
 use super::tag::ForeignTag;
 use crate::disk::Disk;
+use crate::log::Damage;
 use crate::meta::{io_error, write_file};
 use crate::recovery::sync_names;
 use crate::staging::build_aside;
@@ -19,25 +20,34 @@ use crate::store::{FileStore, Options};
 const MAX_NAME_BYTES: usize = 255;
 
 /// What [`export`] wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Exported {
     /// How many events.
     pub events: u64,
+    /// What was left out because it cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Damage>,
 }
 
 /// Writes the events that the store in `dir` has at this moment to `out`, which is missing or empty,
-/// as Opossum keeps them: one file for each event, its indices, its ledger.
+/// as Opossum keeps them: one file for each event, its indices, its ledger. A store that is damaged
+/// is not exported; with `skip_damaged` what can be read of it is, and moves up.
 ///
 /// With [`Options::flush`] each file is durable when this returns.
 pub fn export(
     dir: impl AsRef<Path>,
     out: impl AsRef<Path>,
     layout: Layout,
+    skip_damaged: bool,
     options: &Options,
 ) -> Result<Exported, StoreError> {
-    let store = FileStore::open(dir, options.clone())?;
-    let mut events = store.read(&Query::all(), ReadOptions::default())?;
-    build_aside(&*options.disk, out.as_ref(), |aside| {
+    let store = FileStore::open(dir.as_ref(), options.clone())?;
+    let (all, from_the_first) = (Query::all(), ReadOptions::default());
+    let mut events = match skip_damaged {
+        true => store.read_skipping_damage(&all, from_the_first)?,
+        false => store.read(&all, from_the_first)?,
+    };
+    build_aside(&*options.disk, dir.as_ref(), out.as_ref(), |aside| {
         let folder = Folder { path: aside, disk: &*options.disk, flush: options.flush, layout };
         let mut index = Index::new(layout);
         folder.create("events")?;
@@ -57,7 +67,7 @@ pub fn export(
         folder.write_index(&index)?;
         folder.write(layout.ledger_file(), &layout.ledger(position))?;
         sync_names(folder.disk, &folder.path.join("events"))?;
-        Ok(Exported { events: position })
+        Ok(Exported { events: position, skipped: store.damage() })
     })
 }
 

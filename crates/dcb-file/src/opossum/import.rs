@@ -86,7 +86,7 @@ pub fn import(
 ) -> Result<Imported, ImportError> {
     let disk = &*options.disk;
     let source = Source::find(disk, src.as_ref())?;
-    build_aside(disk, dir.as_ref(), |aside| {
+    build_aside(disk, src.as_ref(), dir.as_ref(), |aside| {
         // One sync at the end is enough for what nobody sees before.
         let unflushed = Options { flush: false, ..options.clone() };
         let store = FileStore::create(aside, unflushed)?;

@@ -89,7 +89,7 @@ fn a_backup_that_a_refusing_disk_stops_leaves_nothing_and_can_be_made_again() {
 /// A disk with the store, and its events as Opossum keeps them.
 fn disk_with_an_export() -> PowerDisk {
     let disk = disk_with_a_store();
-    export(DIR, OPOSSUM, Layout::Js, &options(&disk, true)).unwrap();
+    export(DIR, OPOSSUM, Layout::Js, false, &options(&disk, true)).unwrap();
     disk.after_kill()
 }
 
@@ -150,7 +150,7 @@ fn an_import_that_a_refusing_disk_stops_can_be_made_again() {
 #[test]
 fn an_export_that_a_power_cut_stops_is_there_whole_or_not_at_all() {
     let operations = |disk: &PowerDisk| {
-        let _ = export(DIR, OPOSSUM, Layout::Js, &options(disk, true));
+        let _ = export(DIR, OPOSSUM, Layout::Js, false, &options(disk, true));
         disk.operations()
     };
     for cut in 0..=operations(&disk_with_a_store()) {
