@@ -261,7 +261,6 @@ fn drawer_model(
 fn moved(
     event: CashMoved,
     (state, cash): &(OpenShiftState, Money),
-    context: &Context<'_>,
 ) -> Result<Vec<ShopEvent>, Refusal> {
     state.is_open(&event.shift)?;
     if event.how != CashMove::PaidIn {
@@ -295,7 +294,7 @@ impl Command for MoveCash {
             CashWay::Out => CashMove::PaidOut,
         };
         let Self { shift, amount, reason, .. } = self.clone();
-        moved(CashMoved { shift, till: context.till.clone(), how, amount, reason }, state, context)
+        moved(CashMoved { shift, till: context.till.clone(), how, amount, reason }, state)
     }
 
     fn answer(recorded: &[Recorded]) -> Option<()> {
@@ -320,7 +319,7 @@ impl Command for DropCash {
     ) -> Result<Vec<ShopEvent>, Refusal> {
         let (Self { shift, amount }, how) = (self.clone(), CashMove::SafeDrop);
         let (till, reason) = (context.till.clone(), String::new());
-        moved(CashMoved { shift, till, how, amount, reason }, state, context)
+        moved(CashMoved { shift, till, how, amount, reason }, state)
     }
 
     fn answer(recorded: &[Recorded]) -> Option<()> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dcb::Counters;
 use pos::{
     BasisPoints, BusinessDay, Gtin, Permission, Product, ProductId, Quantity, SalesBy, SalesReport,
-    ShopSettings, StockOnHand, TillId, UserId,
+    ShopSettings, StockOnHand, TillId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -259,9 +259,7 @@ impl ReportSales {
             SalesBy::Product => ProductId::new(key).ok().map_or(Ok(None), |id| {
                 till.look_at_catalogue(|catalogue| Some(catalogue.get(&id)?.name.clone()))
             })?,
-            SalesBy::Cashier => UserId::new(key).ok().map_or(Ok(None), |id| {
-                till.look_at_staff(|staff| Some(staff.get(&id)?.name.clone()))
-            })?,
+            SalesBy::Cashier => Some(till.name_of(key)?),
             SalesBy::Tax => {
                 key.parse().ok().map(|points| format!("{} %", BasisPoints::new(points)))
             }
