@@ -39,7 +39,7 @@ mod tests {
     use crate::host::Arguments;
 
     /// How many products the demo shop has.
-    const PRODUCTS: u32 = 302;
+    const PRODUCTS: u32 = 303;
 
     /// A window without a screen, on the demo shop in a folder that goes when it does.
     struct Shop {

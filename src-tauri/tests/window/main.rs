@@ -115,7 +115,7 @@ async fn a_till_that_was_killed_comes_back_with_its_cart() {
 async fn the_page_may_call_the_till_and_hear_of_changes_and_nothing_else() {
     let desk = Desk::new();
     let window = desk.open_window().await;
-    assert_eq!(window.call("shop", json!({})).await.unwrap()["products"], 302);
+    assert_eq!(window.call("shop", json!({})).await.unwrap()["products"], 303);
     for (command, input) in [
         ("plugin:window|set_title", json!({"label": "main", "value": "Hello"})),
         ("plugin:event|emit", json!({"event": "changes", "payload": {"head": 0}})),
@@ -194,7 +194,7 @@ async fn a_till_that_another_process_has_is_told_in_the_window_and_opens_when_it
     let window = desk.open_window().await;
     window.sees(Locator::XPath("//*[contains(text(), 'Till T1 is open already')]")).await;
     drop(lease);
-    assert_eq!(window.call("shop", json!({})).await.unwrap()["products"], 302);
+    assert_eq!(window.call("shop", json!({})).await.unwrap()["products"], 303);
     window.close().await;
     let logs = desk.logs();
     assert!(logs.contains("T1 is open already"), "{logs}");

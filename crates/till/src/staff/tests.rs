@@ -69,6 +69,7 @@ fn table() -> Vec<(&'static str, Option<Role>, Value)> {
         ("events", Some(Cashier), json!({"positions": [1]})),
         ("receipt", Some(Cashier), json!({"receipt": "T1-1"})),
         ("sales_report", Some(Supervisor), json!({"by": "day"})),
+        ("store_health", Some(Supervisor), json!({})),
         ("refused_acts", Some(Supervisor), json!({})),
         ("roles", Some(Manager), json!({})),
         ("configure_shop", Some(Manager), settings),
