@@ -70,7 +70,7 @@ async function largeShop(codes, events) {
   const shop = Shop.demo();
   const kinds = ['Red Mug', 'Vintage Lantern', 'Small Basket', 'Paper Bag', 'Enamel Bowl'];
   const row = (_, n) =>
-    `N${n},${kinds[n % 5]} ${n},${kinds[n % 5]},${(n % 900) / 100 + 1},${barcode(500_000 + n)}`;
+    `N${n},${kinds[n % 5]} ${n},${kinds[n % 5]},${((n % 900) / 100 + 1).toFixed(2)},${barcode(500_000 + n)}`;
   const rows = ['sku,name,category,price,barcode', ...Array.from({ length: PRODUCTS }, row)];
   const file = join(shop.data, 'products.csv');
   writeFileSync(file, rows.join('\n'));
