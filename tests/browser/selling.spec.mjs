@@ -186,9 +186,12 @@ test.describe('search', () => {
   test('finds from the first letter, and Enter takes the best', async ({ till }) => {
     const marked = till.page.locator('.tile[aria-current=true]');
     await expect(marked).toHaveCount(0);
+    await till.tiles.last().scrollIntoViewIfNeeded();
+    await expect(till.tiles.first()).not.toBeInViewport();
     await till.press('F2');
     await till.type('c');
     await expect(till.tiles.first()).toContainText(/\bC/i);
+    await expect(till.tiles.first()).toBeInViewport();
     await expect(till.tiles.first()).toHaveAttribute('aria-current', 'true');
     await till.type('akestand');
     await expect(till.tiles).toHaveCount(1);

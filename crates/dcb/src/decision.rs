@@ -119,7 +119,7 @@ pub struct Decided<T> {
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError<R> {
     /// A rule refused.
-    #[error("refused")]
+    #[error("refused: {refusal}")]
     Refused {
         /// The rule's own words.
         refusal: R,
