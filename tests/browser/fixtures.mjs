@@ -6,22 +6,10 @@ import { Shop, scan } from './shop.mjs';
 export { Shop, expect, scan };
 
 /** Products of the demo, by what the tests need them for. */
-export const MUG = {
-  id: '21071',
-  code: '2000000000299',
-  name: 'Vintage Billboard Drink Me Mug',
-};
-export const BIRD = {
-  id: '84879',
-  code: '2000000002811',
-  name: 'Assorted Colour Bird Ornament',
-};
+export const MUG = { id: '21071', code: '2000000000299', name: 'Vintage Billboard Drink Me Mug' };
+export const BIRD = { id: '84879', code: '2000000002811', name: 'Assorted Colour Bird Ornament' };
 /** There is one of it. */
-export const CLOCK = {
-  id: '22726',
-  code: '2000000001951',
-  name: 'Alarm Clock Bakelike Green',
-};
+export const CLOCK = { id: '22726', code: '2000000001951', name: 'Alarm Clock Bakelike Green' };
 /** A receipt may have six of it. */
 export const SKITTLES = { id: '21890', code: '2000000000787' };
 /** There is none of it. */

@@ -4,7 +4,6 @@
  */
 
 import { chromium } from '@playwright/test';
-import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -170,11 +169,7 @@ const states = {
   },
   approval: {
     prepare: (shop) =>
-      shop.act('change_role', {
-        role: 'cashier',
-        permissions: [],
-        discountLimit: 0,
-      }),
+      shop.act('change_role', { role: 'cashier', permissions: [], discountLimit: 0 }),
     async reach({ page }) {
       await scanAll(page, [MUG, BIRD]);
       await page.keyboard.press('F12');
@@ -187,16 +182,7 @@ const states = {
     await page.getByLabel('£20', { exact: true }).fill('4');
   },
   'drop-due': {
-    async prepare(shop) {
-      const { shift } = await shop.call('shift');
-      const cash = {
-        shift: shift.shift,
-        way: 'in',
-        amount: 25_000,
-        reason: 'more change',
-      };
-      await shop.act('move_cash', cash);
-    },
+    prepare: (shop) => shop.payIn(25_000),
     async reach({ page }) {
       await page.getByText('There is much cash in the drawer').waitFor();
     },
@@ -206,17 +192,9 @@ const states = {
     async prepare(shop) {
       const product = { category: 'Kitchen & Table', cost: 100, taxRate: 2000 };
       const long = { sku: 'LONG1', name: LONG_NAME, price: 1250, ...product };
-      const dear = {
-        sku: 'DEAR1',
-        name: 'A Diamond Necklace',
-        price: 999_999_999,
-        ...product,
-      };
+      const dear = { sku: 'DEAR1', name: 'A Diamond Necklace', price: 999_999_999, ...product };
       await shop.act('add_products', { products: [long, dear] });
-      const lines = ['LONG1', 'DEAR1'].map((id) => ({
-        product: id,
-        quantity: 9_000_000,
-      }));
+      const lines = ['LONG1', 'DEAR1'].map((id) => ({ product: id, quantity: 9_000_000 }));
       await shop.act('receive_stock', { lines });
     },
     async reach({ page }) {
@@ -232,20 +210,7 @@ const states = {
     },
   },
   'long-cart': {
-    async prepare(shop) {
-      const { products } = await shop.call('products', { pageSize: 300 });
-      const lines = Array.from({ length: 500 }, (_, index) => {
-        const { id, name, price } = products[index % 300];
-        return {
-          id: randomUUID(),
-          product: id,
-          quantity: 1000,
-          scannedPrice: price,
-          name,
-        };
-      });
-      await shop.call('save_cart', { cart: { id: randomUUID(), lines } });
-    },
+    prepare: (shop) => shop.keepLongCart(),
     async reach({ page }) {
       await page.locator('[data-row]').nth(499).waitFor();
     },
@@ -271,10 +236,7 @@ for (const [name, state] of Object.entries(states)) {
   if (!name.includes(wanted)) continue;
   const { shop: make = Shop.demo, open = true, prepare, reach = state } = state;
   const shop = make();
-  const context = await browser.newContext({
-    locale: 'en-GB',
-    viewport: SIZES[0],
-  });
+  const context = await browser.newContext({ locale: 'en-GB', viewport: SIZES[0] });
   try {
     if (open) await shop.open();
     await prepare?.(shop);

@@ -117,14 +117,7 @@ test.describe('selling', () => {
   });
 
   test('sells a product that costs nothing', async ({ till, shop }) => {
-    const gift = {
-      sku: 'GIFT',
-      name: 'Gift Bag',
-      category: '',
-      price: 0,
-      cost: 0,
-      taxRate: 0,
-    };
+    const gift = { sku: 'GIFT', name: 'Gift Bag', category: '', price: 0, cost: 0, taxRate: 0 };
     await shop.act('add_product', { ...gift, stocked: false });
     await till.search.fill('gift');
     await till.press('Enter');
@@ -142,10 +135,7 @@ test.describe('the cart', () => {
   });
 
   test('keeps ten quick scans in their order', async ({ till, shop }) => {
-    const { products } = await shop.call('products', {
-      category: 'Home',
-      pageSize: 10,
-    });
+    const { products } = await shop.call('products', { category: 'Home', pageSize: 10 });
     for (const { barcodes } of products) await till.scan(barcodes[0].slice(1));
     await expect(till.page.locator('[data-line]')).toHaveCount(10);
     const lines = till.page.locator('[data-line]');
@@ -470,14 +460,7 @@ test.describe('a shop with rules of its own', () => {
 
   test('takes nothing in cash for what no coin can pay', async ({ till, shop }) => {
     await configure(shop, { smallestCoin: 5 });
-    const bag = {
-      sku: 'BAG',
-      name: 'Paper Bag',
-      category: '',
-      price: 2,
-      cost: 0,
-      taxRate: 0,
-    };
+    const bag = { sku: 'BAG', name: 'Paper Bag', category: '', price: 2, cost: 0, taxRate: 0 };
     await shop.act('add_product', { ...bag, stocked: false });
     await till.search.fill('paper bag');
     await expect(till.tile({ id: 'BAG' })).toBeVisible();
@@ -493,13 +476,7 @@ test.describe('a shop with rules of its own', () => {
     shop,
   }) => {
     await configure(shop, { taxMode: 'excluded', taxRounding: 'receipt' });
-    const penny = {
-      category: '',
-      price: 3,
-      cost: 0,
-      taxRate: 2000,
-      stocked: false,
-    };
+    const penny = { category: '', price: 3, cost: 0, taxRate: 2000, stocked: false };
     for (const sku of ['PEN', 'PIN', 'PEG'])
       await shop.act('add_product', { sku, name: `Single ${sku}`, ...penny });
     for (const sku of ['PEN', 'PIN', 'PEG']) {
@@ -510,11 +487,7 @@ test.describe('a shop with rules of its own', () => {
     }
     // A fifth of 9 is 2; a fifth of 3 would be 1 on each line.
     await expect(till.total).toHaveText('£0.11');
-    const unknown = {
-      code: 'not_found',
-      message: 'Not now.',
-      details: { because: [] },
-    };
+    const unknown = { code: 'not_found', message: 'Not now.', details: { because: [] } };
     const answer = (route) => route.fulfill({ status: 404, json: unknown });
     await till.page.route('**/api/call/product', answer);
     await till.page.reload();

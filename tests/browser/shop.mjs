@@ -79,6 +79,24 @@ export class Shop {
     return this.act('open_shift', { float }, till);
   }
 
+  /** Pays cash into the drawer of this till's open shift. */
+  async payIn(amount) {
+    const { shift } = await this.call('shift');
+    const cash = { shift: shift.shift, way: 'in', amount, reason: 'more change' };
+    return this.act('move_cash', cash);
+  }
+
+  /** Has the till find a cart of five hundred lines, of the first 250 products; returns more of these. */
+  async keepLongCart() {
+    const { products } = await this.call('products', { pageSize: 300 });
+    const lines = Array.from({ length: 500 }, (_, index) => {
+      const { id, name, price } = products[index % 250];
+      return { id: randomUUID(), product: id, quantity: 1000, scannedPrice: price, name };
+    });
+    await this.call('save_cart', { cart: { id: randomUUID(), lines } });
+    return products;
+  }
+
   /** Sells one of a product at another till. */
   async sellElsewhere(product, quantity = 1) {
     const { shift } = await this.call('shift', {}, 'T2');
@@ -176,16 +194,8 @@ export async function scan(page, code, { gapMs = 5, heldUpMs = 0 } = {}) {
     // The scanner's own time, in seconds: a busy machine makes no pauses in it.
     const timestamp = start + (index * gapMs) / 1000;
     return [
-      cdp.send('Input.dispatchKeyEvent', {
-        type: 'keyDown',
-        timestamp,
-        ...key,
-      }),
-      cdp.send('Input.dispatchKeyEvent', {
-        type: 'keyUp',
-        timestamp,
-        key: key.key,
-      }),
+      cdp.send('Input.dispatchKeyEvent', { type: 'keyDown', timestamp, ...key }),
+      cdp.send('Input.dispatchKeyEvent', { type: 'keyUp', timestamp, key: key.key }),
     ];
   };
   const half = heldUpMs > 0 ? keys.length >> 1 : 0;

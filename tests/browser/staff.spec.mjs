@@ -57,10 +57,7 @@ test.describe('who is at the till', () => {
 
   test('is nobody after a while in which nobody touched it', async ({ till, shop }) => {
     const { settings } = await shop.call('shop');
-    await shop.act('configure_shop', {
-      ...settings,
-      tills: { autoLockSeconds: 1 },
-    });
+    await shop.act('configure_shop', { ...settings, tills: { autoLockSeconds: 1 } });
     await expect(question(till)).toBeVisible();
     await till.enterPin('Priya Nair', '3333');
     await expect(question(till)).toBeHidden();
@@ -109,11 +106,7 @@ test('a wrong PIN and “Not now” leave the cart to be sold', async ({ till, s
   await expect(till.page.getByText('That is not the PIN.')).toBeVisible();
   await till.button('Not now').click();
   await expect(till.button('Get approval')).toBeVisible();
-  await shop.act('change_role', {
-    role: 'cashier',
-    permissions: ['sell'],
-    discountLimit: 0,
-  });
+  await shop.act('change_role', { role: 'cashier', permissions: ['sell'], discountLimit: 0 });
   await till.press('F12');
   await expect(till.receipt).toContainText('T1-1');
 });
@@ -148,14 +141,7 @@ test('a scan while an approved sale is sent begins the next sale', async ({ till
 });
 
 test('much cash in the drawer asks for a drop to the safe', async ({ till, shop }) => {
-  const { shift } = await shop.call('shift');
-  const more = {
-    shift: shift.shift,
-    way: 'in',
-    amount: 25_000,
-    reason: 'more change',
-  };
-  await shop.act('move_cash', more);
+  await shop.payIn(25_000);
   await till.button('Record a drop').click();
   await till.page.getByLabel('How much').fill('300');
   await till.button('Drop £300').click();
@@ -193,10 +179,7 @@ test('what is sold after the drawer was counted has it counted again', async ({ 
   const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
   await dialog.getByLabel('£50', { exact: true }).fill('2');
   const lines = [{ product: MUG.id, quantity: 1000 }];
-  await shop.act('checkout', {
-    lines,
-    payments: [{ tender: 'cash', amount: 106 }],
-  });
+  await shop.act('checkout', { lines, payments: [{ tender: 'cash', amount: 106 }] });
   await till.button('Close the shift').click();
   await expect(dialog).toContainText('Count it again.');
   await dialog.getByLabel('£1', { exact: true }).fill('1');
@@ -212,10 +195,7 @@ test.describe('an act whose answer was lost', () => {
 
   async function close(shop) {
     const { shift } = await shop.call('shift');
-    await shop.act('close_shift', {
-      shift: shift.shift,
-      countedCash: shift.float,
-    });
+    await shop.act('close_shift', { shift: shift.shift, countedCash: shift.float });
   }
 
   test('is not taken for the next: the till opens again, with the same float or another', async ({
@@ -259,14 +239,7 @@ test.describe('an act whose answer was lost', () => {
     till,
     shop,
   }) => {
-    const { shift } = await shop.call('shift');
-    const more = {
-      shift: shift.shift,
-      way: 'in',
-      amount: 90_000,
-      reason: 'more change',
-    };
-    await shop.act('move_cash', more);
+    await shop.payIn(90_000);
     const inDrawer = async () => (await shop.call('x_report')).expected;
     await till.button('Record a drop').click();
     await loseAnswer(till.page, 'drop_cash');
@@ -286,11 +259,7 @@ test.describe('an act whose answer was lost', () => {
 
 /** A cashier who scanned a mug and may not sell it, while somebody is asked to approve it. */
 async function mayNotSellAlone(till, shop) {
-  await shop.act('change_role', {
-    role: 'cashier',
-    permissions: [],
-    discountLimit: 0,
-  });
+  await shop.act('change_role', { role: 'cashier', permissions: [], discountLimit: 0 });
   await till.scan(MUG);
   await expect(till.line(MUG)).toBeVisible();
   await till.press('F12');

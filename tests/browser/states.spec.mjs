@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { damage } from './damage.mjs';
 import { BIRD, CAKESTAND, CLOCK, MUG, SKITTLES, Shop, Till, expect, test } from './fixtures.mjs';
 
@@ -51,22 +50,14 @@ test.describe('a refusal', () => {
   }) => {
     await till.scan(MUG);
     await expect(till.line(MUG)).toBeVisible();
-    await refuseOnce(till.page, {
-      action: 'try_again',
-      line: 1,
-      product: MUG.id,
-    });
+    await refuseOnce(till.page, MUG);
     await till.press('F9');
     await till.type('20');
     await till.press('Enter');
     await till.line(MUG).getByRole('button', { name: 'Try again' }).click();
     await expect(till.receipt.getByRole('status')).toContainText('£18.94');
     await till.scan(MUG);
-    await refuseOnce(till.page, {
-      action: 'try_again',
-      line: 1,
-      product: MUG.id,
-    });
+    await refuseOnce(till.page, MUG);
     await till.press('F10');
     await till.line(MUG).getByRole('button', { name: 'Try again' }).click();
     await expect(till.receipt.getByRole('status')).toContainText('Paid by card');
@@ -77,11 +68,7 @@ test.describe('a refusal', () => {
   test('asks for more when what was given is not enough any more', async ({ till }) => {
     await till.scan(MUG);
     await expect(till.line(MUG)).toBeVisible();
-    await refuseOnce(till.page, {
-      action: 'try_again',
-      line: 1,
-      product: MUG.id,
-    });
+    await refuseOnce(till.page, MUG);
     await till.press('F9');
     await till.type('2');
     await till.press('Enter');
@@ -439,18 +426,8 @@ test.describe('long things', () => {
   test('a name of eighty characters and a price of 9,999,999.99 fit', async ({ till, shop }) => {
     const name = 'Hand Painted Vintage Rose Porcelain Teapot With Bamboo Handle And Matching Sieve';
     expect(name).toHaveLength(80);
-    const product = {
-      category: 'Home',
-      cost: 0,
-      taxRate: 2000,
-      stocked: false,
-    };
-    await shop.act('add_product', {
-      sku: 'DEAR',
-      name,
-      price: 999_999_999,
-      ...product,
-    });
+    const product = { category: 'Home', cost: 0, taxRate: 2000, stocked: false };
+    await shop.act('add_product', { sku: 'DEAR', name, price: 999_999_999, ...product });
     await till.search.fill('dear');
     await expect(till.tiles).toHaveCount(1);
     for (const size of [
@@ -474,18 +451,7 @@ test.describe('long things', () => {
   });
 
   test('a cart of five hundred lines takes another', async ({ till, shop }) => {
-    const { products } = await shop.call('products', { pageSize: 300 });
-    const lines = Array.from({ length: 500 }, (_, index) => {
-      const { id, name, price } = products[index % 250];
-      return {
-        id: randomUUID(),
-        product: id,
-        quantity: 1000,
-        scannedPrice: price,
-        name,
-      };
-    });
-    await shop.call('save_cart', { cart: { id: randomUUID(), lines } });
+    const products = await shop.keepLongCart();
     await till.page.reload();
     await expect(till.page.locator('[data-row]')).toHaveCount(500);
     const { id, barcodes } = products[280];
@@ -497,12 +463,10 @@ test.describe('long things', () => {
 });
 
 /** Answers the next checkout as the till does when a rule was changed in that very moment. */
-function refuseOnce(page, details) {
-  const refusal = {
-    code: 'limit_changed',
-    message: 'A limit was set just now. Try again.',
-  };
-  const json = { ...refusal, details: { because: [], ...details } };
+function refuseOnce(page, product) {
+  const refusal = { code: 'limit_changed', message: 'A limit was set just now. Try again.' };
+  const details = { because: [], action: 'try_again', line: 1, product: product.id };
+  const json = { ...refusal, details };
   const answer = (route) => route.fulfill({ status: 422, json });
   return page.route('**/api/call/checkout', answer, { times: 1 });
 }
