@@ -111,9 +111,18 @@ impl Tally {
     }
 }
 
-/// Cheap enough to add nanoseconds to an event, and different when any byte is.
+/// Cheap enough to add nanoseconds to an event, and different when any byte is: four sums side by
+/// side, so that no word waits for the one before it.
 fn sum(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
+    let mix = |sum: u64, word: &[u8; 8]| sum.rotate_left(5) ^ u64::from_le_bytes(*word);
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    let mut sums = [1, 2, 3, 4];
+    for block in blocks {
+        let (words, _) = block.as_chunks::<8>();
+        sums.iter_mut().zip(words).for_each(|(sum, word)| *sum = mix(*sum, word));
+    }
+    let (words, rest) = rest.as_chunks::<8>();
     let rest = rest.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
-    words.iter().fold(rest, |sum: u64, word| sum.rotate_left(5) ^ u64::from_le_bytes(*word))
+    let rest = words.iter().fold(rest, mix);
+    sums.iter().fold(rest, |sum, part| sum.rotate_left(13) ^ part)
 }

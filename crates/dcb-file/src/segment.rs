@@ -17,6 +17,9 @@ use crate::log::Damage;
 use crate::meta::io_error;
 use crate::scan::{LineReader, RawLine, line_number_at};
 
+/// What room is made of.
+static ROOM: [u8; 64 * 1024] = [b'\n'; 64 * 1024];
+
 pub(crate) const BAD_LINE: &str = "the line is not what was written";
 
 /// An open event file. Its bytes can also be had without copying them.
@@ -50,10 +53,13 @@ impl SegmentFile {
         let mut allocated = self.file.size()?;
         if up_to > allocated {
             let wanted = up_to.next_multiple_of(step.max(1));
-            let fill = vec![b'\n'; usize::try_from(wanted - allocated).unwrap_or(0)];
-            self.file.write_at(allocated, &fill)?;
+            while allocated < wanted {
+                let len = (wanted - allocated).min(ROOM.len() as u64);
+                let fill = ROOM.get(..usize::try_from(len).unwrap_or_default());
+                self.file.write_at(allocated, fill.unwrap_or(&ROOM))?;
+                allocated += len;
+            }
             self.file.sync()?;
-            allocated = wanted;
         }
         self.allocated.store(allocated, Ordering::Relaxed);
         Ok(())

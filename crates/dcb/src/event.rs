@@ -1,5 +1,6 @@
 //! Events: what happened, as it is handed to a store and as it comes back.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -15,7 +16,7 @@ use crate::{InvalidTag, Tag};
 /// Only line breaks between tokens are replaced by spaces, so that the text is one line.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Json {
-    text: Box<str>,
+    text: Cow<'static, str>,
 }
 
 impl Json {
@@ -38,17 +39,17 @@ impl Json {
     /// Raw line breaks can only stand between tokens: inside a string JSON wants them escaped.
     fn from_valid(text: &str) -> Self {
         let text = match memchr::memchr2(b'\n', b'\r', text.as_bytes()) {
-            Some(_) => text.replace(['\n', '\r'], " ").into(),
-            None => text.into(),
+            Some(_) => text.replace(['\n', '\r'], " "),
+            None => text.to_owned(),
         };
-        Self { text }
+        Self { text: text.into() }
     }
 }
 
 impl Default for Json {
     /// An empty object.
     fn default() -> Self {
-        Self { text: "{}".into() }
+        Self { text: Cow::Borrowed("{}") }
     }
 }
 
@@ -426,7 +427,7 @@ impl EventRef<'_> {
             event: Event {
                 event_type: self.event_type.to_owned(),
                 tags: self.tags.iter().filter_map(|tag| tag.parse().ok()).collect(),
-                data: Json { text: self.data.into() },
+                data: Json { text: self.data.to_owned().into() },
                 metadata: self.metadata()?,
             },
         })

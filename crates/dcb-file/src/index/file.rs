@@ -354,7 +354,8 @@ struct NewName<'p> {
 }
 
 fn encode(covered: &Covered, parts: &[Part<'_>]) -> Option<Vec<u8>> {
-    let mut offsets: Vec<u64> = Vec::new();
+    let events = parts.iter().map(|part| part.len() as usize).sum();
+    let mut offsets: Vec<u64> = Vec::with_capacity(events);
     // Where the slots of each part start among all.
     let mut shifts = Vec::new();
     for part in parts {
@@ -366,7 +367,8 @@ fn encode(covered: &Covered, parts: &[Part<'_>]) -> Option<Vec<u8>> {
     }
     let (types, tags) = (collect(parts, Kind::Type), collect(parts, Kind::Tag));
     let mut names = Vec::with_capacity(types.len() + tags.len());
-    let (mut text, mut slots, mut postings) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut text, mut slots, mut postings) =
+        (Vec::new(), Vec::with_capacity(events), Vec::with_capacity(events));
     // The id of each type in each part, and which one it gets.
     let mut new_ids: Vec<Vec<u32>> = parts.iter().map(|part| vec![0; type_count(*part)]).collect();
     for (id, name) in types.iter().enumerate() {
@@ -418,7 +420,9 @@ fn encode(covered: &Covered, parts: &[Part<'_>]) -> Option<Vec<u8>> {
         crc: 0,
     };
     header.crc = crc32fast::hash(bytes_of(&header).get(..size_of::<Header>() - 4)?);
-    let mut bytes = bytes_of(&header).to_vec();
+    let len = body.iter().map(|section| section.len()).sum::<usize>();
+    let mut bytes = Vec::with_capacity(size_of::<Header>() + len);
+    bytes.extend_from_slice(bytes_of(&header));
     body.iter().for_each(|section| bytes.extend_from_slice(section));
     Some(bytes)
 }
