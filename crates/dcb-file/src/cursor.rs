@@ -112,9 +112,9 @@ impl<'s> FileCursor<'s> {
                 let (search, size) = (&self.search, self.block_size);
                 part.find(search, positions, self.backwards, size, &mut self.block);
             }
-            // Where the next block goes on: behind this one or, if there was none, this segment.
-            let last = self.block.last().map(|place| place.position);
-            match (self.backwards, last) {
+            // Where the next block goes on: behind this one or, if that is not full, this segment.
+            let last = self.block.last().filter(|_| self.block.len() >= self.block_size);
+            match (self.backwards, last.map(|place| place.position)) {
                 (false, Some(last)) => self.low = last + 1,
                 (true, Some(last)) => self.high = last.saturating_sub(1),
                 (false, None) => match segments.get(1) {
