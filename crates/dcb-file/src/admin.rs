@@ -127,9 +127,11 @@ pub(crate) fn delete_own_files(disk: &dyn Disk, folder: &Path) -> io::Result<()>
     remove_if_empty(disk, folder)
 }
 
-/// A store's files are named by a position of at least ten digits, but for the one made ready.
+/// A store's files are named by a position of at least ten digits and by what they are.
 fn is_own(name: &str) -> bool {
-    name == "next" || name.as_bytes().iter().take_while(|b| b.is_ascii_digit()).count() >= 10
+    let digits = name.bytes().take_while(u8::is_ascii_digit).count();
+    let ends = [".jsonl", ".zst", ".idx", ".bytes", ".new"];
+    digits >= 10 && ends.iter().any(|end| name.ends_with(end))
 }
 
 fn remove_if_empty(disk: &dyn Disk, dir: &Path) -> io::Result<()> {

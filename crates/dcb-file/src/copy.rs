@@ -35,14 +35,15 @@ pub fn backup(
     out: impl AsRef<Path>,
     options: &Options,
 ) -> Result<Report, StoreError> {
-    copy(dir.as_ref(), out.as_ref(), options, |identity, _| identity)
+    let store = FileStore::open(dir, options.clone())?;
+    copy(&store, out.as_ref(), options, |identity, _| identity)
 }
 
 /// Makes a store in `dir`, which is missing or empty and not within `src`, of the backup in `src`,
 /// verified before it counts as one.
 ///
 /// It gets a store id of its own: what was kept elsewhere about positions of the store that was
-/// backed up may be about events that the backup does not have.
+/// backed up may be about events that the backup does not have. Nothing is written to the backup.
 ///
 /// [`StoreError::Damaged`] if the backup is damaged, or the copy is not what was written.
 pub fn restore(
@@ -50,7 +51,8 @@ pub fn restore(
     dir: impl AsRef<Path>,
     options: &Options,
 ) -> Result<Report, StoreError> {
-    copy(src.as_ref(), dir.as_ref(), options, |identity, ledger| StoreFile {
+    let store = FileStore::open_protected(src.as_ref(), options.clone())?;
+    copy(&store, dir.as_ref(), options, |identity, ledger| StoreFile {
         store_id: Uuid::now_v7(),
         created: recording_time(),
         restored_from: Some(RestoredFrom {
@@ -63,13 +65,12 @@ pub fn restore(
 }
 
 fn copy(
-    from: &Path,
+    store: &FileStore,
     to: &Path,
     options: &Options,
     identify: impl FnOnce(StoreFile, &Ledger) -> StoreFile,
 ) -> Result<Report, StoreError> {
-    let store = FileStore::open(from, options.clone())?;
-    let disk = &*options.disk;
+    let (from, disk) = (store.dir(), &*options.disk);
     let end = store.end()?;
     build_aside(disk, from, to, |aside| {
         let (store_file, _, ledger_file, events) = paths(aside);

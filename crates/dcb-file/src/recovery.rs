@@ -72,6 +72,7 @@ pub(crate) fn recover(
         return Ok(None);
     }
     let dropped = torn.map(|broken| drop_torn(&scope, log, &broken)).transpose()?.flatten();
+    remove_unfinished(&scope);
     // After a restart of the machine what was read is on disk. Within the same run of it, it may
     // be in the caches only, and if its writer's sync has failed, syncing again would not help:
     // so it is written again.
@@ -158,6 +159,16 @@ fn drop_torn(scope: &Scope<'_>, log: &Log, broken: &Break) -> Result<Option<Reco
         .and_then(|()| segment.file.sync())
         .map_err(|error| segment.file.error("clearing the torn end of", error))?;
     Ok(Some(Recovery { position: log.head + 1, bytes: torn.len() as u64, kept_in }))
+}
+
+/// Removes index files whose writer died before they were whole. One that cannot be removed only
+/// takes up room, and one that is still being written is written again when it is missed.
+fn remove_unfinished(scope: &Scope<'_>) {
+    let indices = scope.dir.join("indices");
+    let names = scope.disk.list(&indices).unwrap_or_default();
+    for name in names.iter().filter(|name| name.ends_with(".new")) {
+        let _ = scope.disk.remove_file(&indices.join(name));
+    }
 }
 
 fn read_to_end(segment: &Segment) -> Result<Vec<u8>, StoreError> {

@@ -40,29 +40,28 @@ impl SegmentFile {
     }
 
     /// Makes sure that there is room up to an offset, so that what is written there only overwrites
-    /// what is allocated, and its sync has no file size to record. It is filled with newlines.
+    /// what is allocated, and its sync has no file size to record. It is filled with newlines. Says
+    /// whether any was made, which is then to be synced.
     ///
     /// Only who holds the store's lock calls it. The system is asked for the length as seldom as
     /// possible: on Linux a file whose times were asked for gets new ones with the next write, of
     /// its own and no longer with the clock's tick, and without a journal the sync then has them to
     /// write, too.
-    pub(crate) fn make_room(&self, up_to: u64, step: u64) -> io::Result<()> {
+    pub(crate) fn make_room(&self, up_to: u64, step: u64) -> io::Result<bool> {
         if up_to <= self.allocated.load(Ordering::Relaxed) {
-            return Ok(());
+            return Ok(false);
         }
-        let mut allocated = self.file.size()?;
-        if up_to > allocated {
-            let wanted = up_to.next_multiple_of(step.max(1));
-            while allocated < wanted {
-                let len = (wanted - allocated).min(ROOM.len() as u64);
-                let fill = ROOM.get(..usize::try_from(len).unwrap_or_default());
-                self.file.write_at(allocated, fill.unwrap_or(&ROOM))?;
-                allocated += len;
-            }
-            self.file.sync()?;
+        let before = self.file.size()?;
+        let wanted = if before < up_to { up_to.next_multiple_of(step.max(1)) } else { before };
+        let mut allocated = before;
+        while allocated < wanted {
+            let len = (wanted - allocated).min(ROOM.len() as u64);
+            let fill = ROOM.get(..usize::try_from(len).unwrap_or_default());
+            self.file.write_at(allocated, fill.unwrap_or(&ROOM))?;
+            allocated += len;
         }
         self.allocated.store(allocated, Ordering::Relaxed);
-        Ok(())
+        Ok(allocated > before)
     }
 
     /// Cuts off the room behind an offset.

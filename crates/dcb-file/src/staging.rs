@@ -21,6 +21,10 @@ pub(crate) fn build_aside<T, E: From<StoreError>>(
     out: &Path,
     build: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Result<T, E> {
+    let Some(name) = out.file_name() else {
+        let reason = format!("{} is no name for a new folder; give it one", out.display());
+        return Err(StoreError::NotAStore(reason).into());
+    };
     check_vacant(disk, out)?;
     if resolved(out).starts_with(resolved(source)) {
         let (out, source) = (out.display(), source.display());
@@ -28,9 +32,8 @@ pub(crate) fn build_aside<T, E: From<StoreError>>(
             format!("{out} lies within {source}, which is copied; give a folder elsewhere");
         return Err(StoreError::NotAStore(reason).into());
     }
-    let mut name = out.as_os_str().to_owned();
-    name.push(format!(".unfinished-{}", Uuid::now_v7().simple()));
-    let aside = Path::new(&name);
+    let unfinished = format!("{}.unfinished-{}", name.display(), Uuid::now_v7().simple());
+    let aside = &out.with_file_name(unfinished);
     let finish = || {
         disk.create_dir(aside).map_err(|e| io_error("creating", aside, e))?;
         let built = build(aside)?;

@@ -138,18 +138,23 @@ impl FileStore {
     /// [`StoreError::NotAStore`] if `dir` holds none. A damaged store opens, but refuses writes:
     /// see [`FileStore::damage`].
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
-        let dir = dir.as_ref().to_owned();
+        Self::open_as(dir.as_ref(), options, false)
+    }
+
+    /// Opens the store in `dir` and changes nothing in it, as if it could not be written.
+    pub(crate) fn open_protected(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        Self::open_as(dir, options, true)
+    }
+
+    fn open_as(dir: &Path, options: Options, protected: bool) -> Result<Self, StoreError> {
+        let dir = dir.to_owned();
         let disk = Arc::clone(&options.disk);
         let identity = read_identity(&*disk, &dir)?;
         let lock_path = paths(&dir).1;
-        let mut read_only = None;
-        let lock_file = match disk.open(&lock_path, Access::Create) {
-            Ok(file) => Some(file),
-            Err(_) => {
-                read_only = Some(ReadOnly::Protected);
-                disk.open(&lock_path, Access::Read).ok()
-            }
-        };
+        let open = |access| disk.open(&lock_path, access).ok();
+        let writable = if protected { None } else { open(Access::Create) };
+        let read_only = writable.is_none().then_some(ReadOnly::Protected);
+        let lock_file = writable.or_else(|| open(Access::Read));
         let log = RwLock::new(Log::new(&dir, options.segment_bytes));
         let store = Self {
             dir,
@@ -174,8 +179,11 @@ impl FileStore {
         let dir = dir.as_ref();
         match Self::open(dir, options.clone()) {
             Err(StoreError::NotAStore(_)) => match Self::create(dir, options.clone()) {
-                // Another process was faster.
-                Err(StoreError::NotAStore(_)) => Self::open(dir, options),
+                // Another process was faster, or the folder holds something else.
+                Err(StoreError::NotAStore(why)) => match Self::open(dir, options) {
+                    Err(StoreError::NotAStore(_)) => Err(StoreError::NotAStore(why)),
+                    opened => opened,
+                },
                 created => created,
             },
             opened => opened,

@@ -41,6 +41,32 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_slash_behind_the_name_of_a_folder_changes_nothing() {
+    let dir = shop();
+    let path = |name: &str| format!("{}/{name}", dir.path().display());
+    backup(path("shop/"), path("copy/"), &options()).unwrap();
+    restore(path("copy/"), path("again/"), &options()).unwrap();
+    assert_eq!(names(dir.path()), ["again", "copy", "shop"]);
+    let no_name = backup(path("shop"), path("shop/.."), &options()).unwrap_err();
+    assert!(matches!(&no_name, StoreError::NotAStore(why) if why.contains("no name")), "{no_name}");
+}
+
+#[test]
+fn nothing_is_written_to_the_backup_that_is_restored() {
+    let dir = shop();
+    let (copy, again) = (dir.path().join("copy"), dir.path().join("again"));
+    backup(dir.path().join("shop"), &copy, &options()).unwrap();
+    let before = (names(&copy), names(&copy.join("events")));
+    restore(&copy, &again, &options()).unwrap();
+    assert_eq!((names(&copy), names(&copy.join("events"))), before);
+    let modified = |path: &Path| std::fs::metadata(path).unwrap().modified().unwrap();
+    for name in &before.1 {
+        let (source, made) = (copy.join("events").join(name), again.join("events").join(name));
+        assert!(modified(&source) < modified(&made), "{name}");
+    }
+}
+
+#[test]
 fn a_backup_made_while_tills_sell_is_a_whole_prefix() {
     let dir = shop();
     let store = FileStore::open(dir.path().join("shop"), options()).unwrap();

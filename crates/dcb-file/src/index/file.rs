@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use bytemuck::{Pod, Zeroable, bytes_of, cast_slice, try_cast_slice};
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::{Part, Places, Posting, hash_of};
 use crate::disk::{Access, Disk, DiskFile, Mapping};
@@ -336,13 +337,14 @@ pub(crate) fn write_index(
 ) -> io::Result<()> {
     let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, "too much for an index file");
     let bytes = encode(covered, parts).ok_or_else(too_large)?;
-    // Others may be writing the same file: each has its own name until it is whole.
-    let new = path.with_extension(format!("{}.new", std::process::id()));
+    // Others may be writing the same file, and who maps it must never see it change: until it is
+    // whole it has a name of its own.
+    let new = path.with_extension(format!("{}.new", Uuid::now_v7().simple()));
     let file = disk.open(&new, Access::Create)?;
     let written = file.set_len(0).and_then(|()| file.write_at(0, &bytes));
     drop(file);
     written.and_then(|()| disk.rename(&new, path)).inspect_err(|_| {
-        // What is left of it is overwritten by the next try of this process.
+        // What is left of it, or of one whose writer was killed, the next recovery removes.
         let _ = disk.remove_file(&new);
     })
 }

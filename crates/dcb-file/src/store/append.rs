@@ -283,7 +283,7 @@ impl FileStore {
         mark: &Watermark,
     ) -> Result<(), StoreError> {
         let new_end = segment.end + group.bytes.len() as u64;
-        self.make_room(segment, new_end)?;
+        self.make_room(segment, new_end, mark)?;
         self.write(segment, &group.bytes, mark)?;
         let CommitContext { next, hash, last_time, .. } = group.context;
         let (head, segment) = (next - 1, LastSegment { end: new_end, ..segment.clone() });
@@ -311,6 +311,7 @@ fn same_for_another(error: &StoreError) -> StoreError {
             StoreError::Damaged { place: place.clone(), reason: reason.clone() }
         }
         StoreError::NotAStore(why) => StoreError::NotAStore(why.clone()),
+        StoreError::ReadOnly { reason } => StoreError::ReadOnly { reason: reason.clone() },
         other => StoreError::ReadOnly { reason: other.to_string() },
     }
 }

@@ -94,6 +94,8 @@ impl FileStore {
 
     /// Brings this process up to date, and makes whole what a writer that died left behind.
     pub(super) fn catch_up_as_writer(&self) -> Result<Watermark, StoreError> {
+        // What a process failed to write is not for it to make whole.
+        self.check_writable()?;
         match self.read_watermark()? {
             Some(mark) if !mark.writing => {
                 self.follow_to(&mark)?;
@@ -128,12 +130,12 @@ impl FileStore {
             // Made by a writer that died before it came to write.
             Some(empty) if empty.end == 0 => empty.clone(),
             full => {
-                if let Some(full) = full {
-                    self.seal(full, end)?;
-                }
-                // Should this writer come no further, the next one has to see that the file is there:
-                // it would go on in the one before.
+                // Should this writer come no further, the next one has to see that the last file may
+                // be shorter and that there may be another: it would go on in the one it knows.
                 self.write_watermark(&Watermark { writing: true, ..*mark })?;
+                if let Some(full) = full {
+                    self.seal(full, end, mark)?;
+                }
                 let segment = self.log().create_segment(&*self.options.disk, end.head + 1)?;
                 self.log_mut().begin_segment(&segment);
                 segment
@@ -153,8 +155,8 @@ impl FileStore {
     }
 
     /// Ends a segment for good: nothing is written to it any more.
-    fn seal(&self, full: &LastSegment, end: &End) -> Result<(), StoreError> {
-        self.sync_segment(full)?;
+    fn seal(&self, full: &LastSegment, end: &End, mark: &Watermark) -> Result<(), StoreError> {
+        self.sync_segment(full, mark)?;
         full.file.trim(full.end).map_err(|e| full.file.error("trimming", e))?;
         self.write_ledger(end, (!self.options.flush).then_some(end.head + 1))?;
         let last = self.log().segments.len().saturating_sub(1);
@@ -190,10 +192,19 @@ impl FileStore {
     }
 
     /// Makes sure that a segment's file has room up to an offset. Nothing of a commit is written
-    /// yet, so a failure here, such as a full disk, costs nothing.
-    pub(super) fn make_room(&self, segment: &LastSegment, up_to: u64) -> Result<(), StoreError> {
+    /// yet, so a full disk costs nothing.
+    pub(super) fn make_room(
+        &self,
+        segment: &LastSegment,
+        up_to: u64,
+        mark: &Watermark,
+    ) -> Result<(), StoreError> {
         let step = ALLOCATION_BYTES.min(self.options.segment_bytes);
-        segment.file.make_room(up_to, step).map_err(|e| segment.file.error("making room in", e))
+        let made = segment.file.make_room(up_to, step);
+        match made.map_err(|error| segment.file.error("making room in", error))? {
+            true => self.sync_segment(segment, mark),
+            false => Ok(()),
+        }
     }
 
     /// Before the first unsynced write, the ledger says from where on events may be lost; before
@@ -201,13 +212,13 @@ impl FileStore {
     pub(super) fn settle_flush(&self, end: &End, mark: &mut Watermark) -> Result<(), StoreError> {
         match (self.options.flush, mark.unsynced_from) {
             (false, 0) => {
-                // The watermark first: whoever finds it set settles, whatever the ledger says.
                 mark.unsynced_from = end.head + 1;
-                self.write_watermark(mark)?;
+                // Should the ledger not come to say it, the next writer recovers, and begins anew.
+                self.write_watermark(&Watermark { writing: true, ..*mark })?;
                 self.write_ledger(end, Some(end.head + 1))?;
             }
             (true, from) if from > 0 => {
-                self.settle(end)?;
+                self.settle(end, mark)?;
                 mark.unsynced_from = 0;
             }
             _ => {}
@@ -216,8 +227,8 @@ impl FileStore {
     }
 
     /// Makes everything durable, and the ledger say so.
-    pub(super) fn settle(&self, end: &End) -> Result<(), StoreError> {
-        end.segment.as_ref().map_or(Ok(()), |last| self.sync_segment(last))?;
+    pub(super) fn settle(&self, end: &End, mark: &Watermark) -> Result<(), StoreError> {
+        end.segment.as_ref().map_or(Ok(()), |last| self.sync_segment(last, mark))?;
         self.write_ledger(end, None)
     }
 
@@ -236,25 +247,27 @@ impl FileStore {
     ) -> Result<(), StoreError> {
         self.write_watermark(&Watermark { writing: true, ..*mark })?;
         let written = segment.file.write_at(segment.end, bytes);
-        written.map_err(|error| self.poisoned_by(segment.file.error("writing to", error)))?;
+        written.map_err(|error| self.poisoned_by(segment.file.error("writing to", error), mark))?;
         match self.options.flush {
-            true => self.sync_segment(segment),
+            true => self.sync_segment(segment, mark),
             false => Ok(()),
         }
     }
 
     /// Syncs a segment. After a failure nobody knows what is on disk, and asking again would not
     /// tell: the system may have dropped what it could not write.
-    fn sync_segment(&self, segment: &LastSegment) -> Result<(), StoreError> {
+    fn sync_segment(&self, segment: &LastSegment, mark: &Watermark) -> Result<(), StoreError> {
         let _span = tracing::debug_span!("sync", segment = segment.first).entered();
         let started = Instant::now();
         let synced = segment.file.sync();
         self.tally.synced(started.elapsed());
-        synced.map_err(|error| self.poisoned_by(segment.file.error("syncing", error)))
+        synced.map_err(|error| self.poisoned_by(segment.file.error("syncing", error), mark))
     }
 
-    /// Makes this process refuse all further writes.
-    fn poisoned_by(&self, error: StoreError) -> StoreError {
+    /// Makes this process refuse all further writes, and the next writer recover: it must not take
+    /// a sync of its own for one of what failed here.
+    fn poisoned_by(&self, error: StoreError, mark: &Watermark) -> StoreError {
+        let _ = self.write_watermark(&Watermark { writing: true, ..*mark });
         let reason = format!(
             "an earlier write failed ({error}); whether its events were kept is found out when the \
              store is opened again"
@@ -277,7 +290,7 @@ impl FileStore {
         self.check_writable()?;
         let _lock = self.lock(None)?;
         let mark = self.catch_up_as_writer()?;
-        self.settle(&self.log().end())?;
+        self.settle(&self.log().end(), &mark)?;
         let (last, bytes) = self.log().unindexed_end();
         if bytes >= INDEX_AT_CLOSE_BYTES {
             self.write_index(last);

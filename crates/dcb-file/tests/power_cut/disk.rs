@@ -382,10 +382,21 @@ impl DiskFile for PowerFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut state = self.disk.operate()?;
-        let inode = &mut state.inodes[self.inode];
-        inode.durable = inode.content.clone();
-        inode.unsynced.clear();
+        let mut state = match self.disk.operate() {
+            Ok(state) => state,
+            Err(error) => {
+                let mut state = self.disk.state();
+                // The system forgets what it could not write: it still shows it, and no later sync
+                // writes it.
+                if state.cut_after.is_none() {
+                    let unsynced = &mut state.inodes[self.inode].unsynced;
+                    unsynced.retain(|change| matches!(change, Change::SetLen(_)));
+                }
+                return Err(error);
+            }
+        };
+        let Inode { durable, unsynced, .. } = &mut state.inodes[self.inode];
+        unsynced.drain(..).for_each(|change| change.apply(durable));
         Ok(())
     }
 

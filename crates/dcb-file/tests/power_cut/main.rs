@@ -240,6 +240,30 @@ fn a_refusing_disk_loses_nothing_acknowledged_and_poisons_only_this_process() {
 }
 
 #[test]
+fn no_later_sync_is_taken_for_one_that_failed() {
+    for flush in [true, false] {
+        for at in 1..=operations_of_the_workload(flush) {
+            let disk = PowerDisk::default();
+            disk.fail(Fault { at, lasting: false, kind: ErrorKind::Other });
+            workload(&disk, flush);
+            let disk = disk.after_kill();
+            let store = FileStore::open_or_create(DIR, options(&disk, true)).unwrap();
+            let mut acknowledged = commits(&store);
+            let next = u32::try_from(acknowledged.len()).unwrap() + 1;
+            store.append(&commit(next), None).unwrap();
+            acknowledged.push(next);
+            std::mem::forget(store);
+            let told = Told { created: true, acknowledged, failed: None };
+            for seed in 0..5 {
+                let mut random = fastrand::Rng::with_seed(seed);
+                let case = format!("an error at operation {at}, then a power cut, flush: {flush}");
+                check(&disk.after_power_cut(&mut random), &told, true, &case);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_store_whose_write_failed_refuses_writes_forgets_kept_folds_and_reads_on() {
     let everything = || {
         let count = |n: &mut u64, _: &EventRef<'_>| *n += 1;
