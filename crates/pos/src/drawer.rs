@@ -1,6 +1,6 @@
 //! The cash in a drawer beside sales: paid in, paid out, taken to the safe; and what a shift came to.
 
-use dcb::{DecisionProjection, EventRef, Query};
+use dcb::{DecisionProjection, EventRef, EventStore, Query, StoreError, build_decision_model};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -15,7 +15,7 @@ use crate::money::Money;
 use crate::payment::Tender;
 use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
-use crate::shift::{OpenShiftState, shift_of};
+use crate::shift::{OpenShiftState, Shift, shift_of};
 
 /// What a tender took in a shift, and paid back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -165,6 +165,15 @@ fn cash_in_drawer(shift: &ShiftId) -> DecisionProjection<Money> {
     })
     .named("cash_in_drawer", 1, shift)
     .conflicts_with(Query::tagged(lowers, shift.tag()))
+}
+
+impl Shift {
+    /// The cash in its drawer now, with the float.
+    pub fn cash_in_drawer(&self, store: &(impl EventStore + ?Sized)) -> Result<Money, StoreError> {
+        let mut cash = self.float;
+        add(&mut cash, build_decision_model(store, &cash_in_drawer(&self.shift))?.state);
+        Ok(cash)
+    }
 }
 
 /// What an act must know that pays cash out of the drawer of the till's open shift, beside that
