@@ -64,7 +64,7 @@ soak: tools ## The long versions of the crash tests
 	OPOSSUM_KILLS=50 $(CARGO) test --package tests --test kills
 	OPOSSUM_KILLING_SECONDS=180 $(CARGO) test --package tests --test processes
 	OPOSSUM_PROGRAMS=5000 $(CARGO) test --package dcb-file --test oracle
-	OPOSSUM_MUTATIONS=50 $(CARGO) test --package dcb-file --test any_bytes
+	OPOSSUM_MUTATIONS=50 $(CARGO) test --package dcb-file --features fuzz --test any_bytes
 
 screenshots: tools test-packages $(UI_BUILT) tests/browser/node_modules ## Picture every state of the screens into target/screenshots
 	$(CARGO) build --release --package cli

@@ -7,8 +7,8 @@ use clap::Parser;
 use dcb::{EventStore, Json};
 use dcb_file::{FileStore, Options};
 use pos::{TillId, UserId};
-use till::staff::OWNER;
-use till::{Fault, Lease, Operation, SystemClock, Till, TillError};
+use till::staff::owner;
+use till::{Operation, SystemClock, Till, TillError, data_folder};
 use uuid::Uuid;
 
 /// A till in a window.
@@ -44,7 +44,6 @@ pub(crate) struct Host {
 struct Opened {
     till: Till,
     store: Arc<FileStore>,
-    _lease: Lease,
 }
 
 impl Host {
@@ -107,44 +106,27 @@ impl Arguments {
     /// Opens the till on the shop's store. This user's own is made if it is missing, and so is that
     /// of the demo; another folder that was named may be misspelt.
     fn open(&self) -> Result<Opened, TillError> {
-        let data = self.data_folder()?;
+        let data = data_folder(self.data.as_deref())?;
         if self.data.is_some() && !self.demo && !data.join("store").exists() {
             return Err(TillError::no_shop_in(&data));
         }
-        let lease = Lease::take(&data, &self.till)?;
-        let store = FileStore::open_or_create(data.join("store"), Options::default())?;
+        let store = Arc::new(FileStore::open_or_create(data.join("store"), Options::default())?);
+        let owner = self.owner.clone().unwrap_or_else(owner);
+        let till = Till::open(Arc::clone(&store) as _, SystemClock, self.till.clone(), owner);
+        let mut till = till.hosted_in(&data)?;
         if let Some(recovery) = store.recovery() {
             log::warn!("the store was recovered: {recovery:?}");
         }
         for damage in store.damage() {
             log::error!("the store is damaged: {damage:?}");
         }
-        let is_new = store.head()? == 0;
-        let owner = match &self.owner {
-            Some(owner) => owner.clone(),
-            None => UserId::new(OWNER).map_err(|e| TillError::bad_request(e.to_string()))?,
-        };
-        let store = Arc::new(store);
-        let till = Till::open(Arc::clone(&store) as _, SystemClock, self.till.clone(), owner);
-        let mut till = till.in_folder(&data);
-        if self.demo && is_new {
+        if self.demo && store.head()? == 0 {
             till::demo::demo(&till)?;
         }
         if self.owner.is_none() {
             till = till.signed_out_if_anyone_can_sign_in();
         }
         log::info!("till {} is open on {}", self.till, data.display());
-        Ok(Opened { till, store, _lease: lease })
-    }
-
-    fn data_folder(&self) -> Result<PathBuf, TillError> {
-        let of_this_user = || {
-            let dirs = directories::ProjectDirs::from("", "", "opossum-pos")?;
-            Some(dirs.data_dir().to_owned())
-        };
-        self.data.clone().or_else(of_this_user).ok_or_else(|| {
-            let message = "This user has no home folder. Name the shop's folder with --data.";
-            TillError::new(Fault::NotFound, message)
-        })
+        Ok(Opened { till, store })
     }
 }

@@ -30,7 +30,7 @@ use dcb::EventStore;
 use dcb_file::FileStore;
 use serde::Deserialize;
 use serde_json::json;
-use till::{ErrorCode, Fault, Lease, Operation, Till, TillError};
+use till::{ErrorCode, Fault, Operation, Till, TillError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -40,7 +40,7 @@ use tokio_stream::wrappers::WatchStream;
 use crate::Outcome;
 use crate::failure::{Failure, Status};
 use crate::output::print_text;
-use crate::shop::AtShop;
+use crate::shop::{AtShop, closed};
 use crate::ui;
 
 #[derive(Args)]
@@ -55,15 +55,13 @@ pub(crate) struct ServeArguments {
 /// Serves until the process is asked to end, and then closes the store well. However it ends,
 /// nothing that was answered is lost.
 pub(crate) fn run(arguments: &ServeArguments) -> Outcome {
-    let at = &arguments.at;
-    let store = Arc::new(at.store(None)?);
-    let _lease = Lease::take(&at.data_folder()?, &at.till_id()?)?;
-    let till = at.till_to_sign_in_at(Arc::clone(&store))?;
+    let store = Arc::new(arguments.at.store(None)?);
+    let till = Arc::new(arguments.at.hosted_till_on(Arc::clone(&store))?);
     let runtime = tokio::runtime::Runtime::new().map_err(failed)?;
-    let served = runtime.block_on(serve(Arc::new(till), Arc::clone(&store), arguments.port));
+    let served = runtime.block_on(serve(Arc::clone(&till), Arc::clone(&store), arguments.port));
     // It waits for the calls that are under way.
     drop(runtime);
-    served.and(Ok(store.sync()?))
+    closed(&store, served)
 }
 
 async fn serve(till: Arc<Till>, store: Arc<FileStore>, port: u16) -> Outcome {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use clap::Args;
 use dcb_file::FileStore;
-use pos::{StaffMember, TillId, UserId};
-use till::staff::OWNER;
-use till::{Pin, SystemClock, Till, TillError};
+use pos::{StaffMember, TillId};
+use till::staff::owner;
+use till::{Pin, SystemClock, Till, TillError, data_folder};
 
+use crate::Outcome;
 use crate::failure::Failure;
 use crate::store::{Flush, open};
 
@@ -31,42 +32,38 @@ pub(crate) struct AtShop {
 }
 
 impl AtShop {
-    /// Opens the till on the shop's store; see [`Self::store`].
+    /// Opens the till on the shop's store, see [`Self::store`], with the owner or whom `--user`
+    /// names at it.
     pub(crate) fn till(&self, make_if_missing: Option<Flush>) -> Result<Till, Failure> {
-        self.till_on(Arc::new(self.store(make_if_missing)?))
+        let till = self.owners_till_on(Arc::new(self.store(make_if_missing)?))?;
+        self.entered(till.in_folder(&data_folder(self.data.as_deref())?))
     }
 
-    /// Opens the till on this store of the shop, with the owner or whom `--user` names at it.
-    pub(crate) fn till_on(&self, store: Arc<FileStore>) -> Result<Till, Failure> {
-        let till = self.owners_till_on(store)?;
+    /// Makes this process the till's host, on this store of the shop. Whom `--user` names is at it,
+    /// or else the staff signs in.
+    pub(crate) fn hosted_till_on(&self, store: Arc<FileStore>) -> Result<Till, Failure> {
+        let till = self.owners_till_on(store)?.hosted_in(&data_folder(self.data.as_deref())?)?;
+        match self.user {
+            Some(_) => self.entered(till),
+            None => Ok(till.signed_out_if_anyone_can_sign_in()),
+        }
+    }
+
+    fn owners_till_on(&self, store: Arc<FileStore>) -> Result<Till, Failure> {
+        let id = TillId::new(&self.till).map_err(|e| Failure::bad_input(format!("--till: {e}")))?;
+        Ok(Till::open(store, SystemClock, id, owner()))
+    }
+
+    fn entered(&self, till: Till) -> Result<Till, Failure> {
         Ok(match &self.user {
             Some(user) => till.entered_by(user, read_pin)?,
             None => till,
         })
     }
 
-    /// Opens the till on this store of the shop, for the staff to sign in at.
-    pub(crate) fn till_to_sign_in_at(&self, store: Arc<FileStore>) -> Result<Till, Failure> {
-        match &self.user {
-            Some(_) => self.till_on(store),
-            None => Ok(self.owners_till_on(store)?.signed_out_if_anyone_can_sign_in()),
-        }
-    }
-
-    fn owners_till_on(&self, store: Arc<FileStore>) -> Result<Till, Failure> {
-        let owner = UserId::new(OWNER).map_err(|error| Failure::bad_input(error.to_string()))?;
-        let till = Till::open(store, SystemClock, self.till_id()?, owner);
-        Ok(till.in_folder(&self.data_folder()?))
-    }
-
-    /// Which till this is.
-    pub(crate) fn till_id(&self) -> Result<TillId, Failure> {
-        TillId::new(&self.till).map_err(|e| Failure::bad_input(format!("--till: {e}")))
-    }
-
     /// Opens the shop's store. Where it is missing it is made, for appends with this flush.
     pub(crate) fn store(&self, make_if_missing: Option<Flush>) -> Result<FileStore, Failure> {
-        let data = self.data_folder()?;
+        let data = data_folder(self.data.as_deref())?;
         let dir = data.join("store");
         match make_if_missing {
             Some(flush) if !dir.join("store.json").exists() => {
@@ -76,17 +73,15 @@ impl AtShop {
             flush => open(&dir, flush.unwrap_or(Flush::On).into()),
         }
     }
+}
 
-    /// The shop's folder.
-    pub(crate) fn data_folder(&self) -> Result<PathBuf, Failure> {
-        let of_this_user = || {
-            let dirs = directories::ProjectDirs::from("", "", "opossum-pos")?;
-            Some(dirs.data_dir().to_owned())
-        };
-        self.data.clone().or_else(of_this_user).ok_or_else(|| {
-            Failure::bad_input("this user has no home folder; name the shop's folder with --data")
-        })
+/// Closes the store well after work that came to this. If both failed, both are told.
+pub(crate) fn closed(store: &FileStore, outcome: Outcome) -> Outcome {
+    let synced = store.sync();
+    if let (Err(_), Err(error)) = (&outcome, &synced) {
+        eprintln!("opossum: the store could not be closed well: {error}");
     }
+    outcome.and(synced.map_err(Failure::from))
 }
 
 /// Asks for a PIN: at a terminal without showing it, else from the next line of standard input.

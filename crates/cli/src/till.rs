@@ -18,7 +18,7 @@ use crate::Outcome;
 use crate::failure::{Failure, Status};
 use crate::output::{Output, print_json, print_text, table};
 use crate::report::{self, ReportArguments};
-use crate::shop::AtShop;
+use crate::shop::{AtShop, closed};
 use crate::store::Flush;
 
 #[derive(Args)]
@@ -133,7 +133,7 @@ pub(crate) fn run(arguments: TillArguments) -> Outcome {
             let store = Arc::new(arguments.at.store(Some(*flush))?);
             let till = replay_till(Arc::clone(&store) as _, SystemClock);
             let outcome = telling_new_settings(&till, || replay_invoices(&till, file, options));
-            store.sync()?;
+            let outcome = closed(&store, outcome);
             if let Some(counters) = store.counters().filter(|_| *verbose) {
                 eprintln!("opossum: the store wrote {counters}");
             }

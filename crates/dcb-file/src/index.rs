@@ -19,7 +19,9 @@ use dcb::Query;
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
-pub(crate) use file::{Covered, IndexFile, seal_index, write_index};
+#[cfg(feature = "fuzz")]
+pub(crate) use file::seal_index;
+pub(crate) use file::{Covered, IndexFile, write_index};
 pub(crate) use memory::MemoryIndex;
 
 /// Where a line stands in its segment's file.

@@ -44,6 +44,7 @@ mod copy;
 mod counters;
 mod cursor;
 mod disk;
+#[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 mod index;

@@ -112,6 +112,19 @@ impl CheckoutLine {
     pub fn new(product: ProductId, quantity: Quantity) -> Self {
         Self { product, quantity, price: None, scanned_price: None, label: None, discount: None }
     }
+
+    /// What its label says, if it has one.
+    fn read_label(
+        &self,
+        product: &Product,
+        unit_price: Money,
+        context: &Context<'_>,
+    ) -> Result<Option<Label>, Refusal> {
+        let Some(code) = &self.label else { return Ok(None) };
+        let label = Label::read(code, product, unit_price, context.settings()?.scale_codes)?;
+        label.covers(product, self.quantity)?;
+        Ok(Some(label))
+    }
 }
 
 fn is_zero(points: &i64) -> bool {
@@ -290,21 +303,6 @@ impl Checkout {
             points: loyalty.earned_by(total),
         });
         Ok(earned.filter(|earned| earned.points > 0).map(ShopEvent::from))
-    }
-}
-
-impl CheckoutLine {
-    /// What its label says, if it has one.
-    fn read_label(
-        &self,
-        product: &Product,
-        unit_price: Money,
-        context: &Context<'_>,
-    ) -> Result<Option<Label>, Refusal> {
-        let Some(code) = &self.label else { return Ok(None) };
-        let label = Label::read(code, product, unit_price, context.settings()?.scale_codes)?;
-        label.covers(product, self.quantity)?;
-        Ok(Some(label))
     }
 }
 

@@ -127,6 +127,7 @@ mod people;
 mod permission;
 mod prices;
 mod pricing;
+mod products;
 mod promotions;
 mod receipt;
 mod refund;
@@ -139,20 +140,18 @@ mod staff;
 mod stock;
 #[cfg(test)]
 mod testing;
+mod totals;
 
 pub use age::{MAX_AGE, SetAgeRule};
 pub use barcode::{Gtin, InvalidBarcode};
 pub use calendar::{BusinessDay, CutOver, InvalidCutOver, InvalidZone, When, Zone};
-pub use catalogue::{
-    AddProduct, AddProducts, AssignBarcode, Catalogue, MAX_PRODUCTS_AT_ONCE, Product,
-    ReleaseBarcode,
-};
+pub use catalogue::{Catalogue, Product};
 pub use checkout::{Checkout, CheckoutLine};
 pub use command::{Command, Context, Done, Rejected, execute, record_refusal};
 pub use coupons::{IssueCoupons, VoidCoupon};
 pub use credit::{Account, BounceAccountPayment, PayAccount, SetCreditLimit};
 pub use discounts::{Discount, GivenDiscount};
-pub use drawer::{CashWay, DropCash, MoveCash, ShiftTotals, TenderTotal};
+pub use drawer::{CashWay, DropCash, MoveCash};
 pub use event::{Recorded, ShopEvent};
 pub use gift_cards::{BlockGiftCard, CancelGiftCardTopUp, GiftCard, IssueGiftCard, TopUpGiftCard};
 pub use ids::{
@@ -172,6 +171,7 @@ pub use payment::{MAX_PAYMENTS, PaidIn, Payment, Tender};
 pub use people::{AddCustomer, CustomerMade};
 pub use permission::{Authority, ChangeRole, Granted, Permission, Rights, Role};
 pub use prices::ChangePrice;
+pub use products::{AddProduct, AddProducts, AssignBarcode, MAX_PRODUCTS_AT_ONCE, ReleaseBarcode};
 pub use promotions::{DefinePromotion, Promotion};
 pub use receipt::{
     Receipt, ReceiptLine, ReceiptPayment, ReducedBy, Reduction, RefundReceipt, RefundReceiptLine,
@@ -186,3 +186,4 @@ pub use staff::{
     AddStaff, NameHash, NameKey, RemoveStaff, SetStaffRole, Staff, StaffMade, StaffMember,
 };
 pub use stock::{AdjustStock, CountResult, CountStock, DeliveryLine, ReceiveStock, StockOnHand};
+pub use totals::{ShiftTotals, TenderTotal};

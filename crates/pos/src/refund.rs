@@ -5,6 +5,7 @@ use dcb::DecisionProjection;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::catalogue::Product;
 use crate::command::{Command, Context};
 use crate::drawer::{self, CashModel};
 use crate::event::{
@@ -12,7 +13,7 @@ use crate::event::{
 };
 use crate::ids::{CustomerId, ProductId, RefundId, SeriesId};
 use crate::input::{self, MAX_TEXT_CHARS};
-use crate::kits;
+use crate::kits::{self, KitState, kit_of};
 use crate::money::{Amounts, Money, Quantity};
 use crate::payment::Tender;
 use crate::permission::Permission;
@@ -63,7 +64,12 @@ fn yes() -> bool {
 impl Command for Refund {
     const NAME: &'static str = "refund";
     const PERMISSION: Permission = Permission::RefundWithoutReceipt;
-    type Model = (DecisionProjection<OpenShiftState>, DecisionProjection<u64>, CashModel);
+    type Model = (
+        DecisionProjection<OpenShiftState>,
+        DecisionProjection<u64>,
+        CashModel,
+        Vec<DecisionProjection<KitState>>,
+    );
     type Answer = RefundReceipt;
 
     fn model(&self, context: &Context<'_>) -> Result<Self::Model, Refusal> {
@@ -83,12 +89,13 @@ impl Command for Refund {
             Tender::Cash => drawer::cash_model(context),
             _ => Vec::new(),
         };
-        Ok((shift_of(&context.till), last_number_in(&SeriesId::from(&context.till)), cash))
+        let kits = self.services(context).map(|(_, kit, _)| kit_of(&kit.id)).collect();
+        Ok((shift_of(&context.till), last_number_in(&SeriesId::from(&context.till)), cash, kits))
     }
 
     fn decide(
         &self,
-        (state, last_number, cash): &(OpenShiftState, u64, Vec<Money>),
+        (state, last_number, cash, kits): &(OpenShiftState, u64, Vec<Money>, Vec<KitState>),
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
         let shift = state.open()?;
@@ -115,7 +122,7 @@ impl Command for Refund {
             card: None,
             reference: self.reference.clone(),
         });
-        let parts = self.parts_returned(&refund, context)?;
+        let parts = self.parts_returned(&refund, kits, context)?;
         let completed = RefundCompleted {
             refund,
             series: SeriesId::from(&context.till),
@@ -189,20 +196,32 @@ impl Refund {
         Ok(returned)
     }
 
+    /// The lines that may put parts on the shelf, by number: services, for they may be kits.
+    fn services<'a>(
+        &'a self,
+        context: &Context<'a>,
+    ) -> impl Iterator<Item = (u32, &'a Product, Quantity)> {
+        let catalogue = context.catalogue;
+        let lines = self.lines.iter().enumerate().filter(|_| self.restock);
+        lines.filter_map(|(index, line)| {
+            let product = catalogue.get(&line.product).filter(|product| !product.stocked)?;
+            Some((input::line_number(index), product, line.quantity))
+        })
+    }
+
     /// What goes back on the shelf of the kits among the lines, as they are made now.
     fn parts_returned(
         &self,
         refund: &RefundId,
+        kits: &[KitState],
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
         let mut parts = Vec::new();
-        for (index, line) in self.lines.iter().enumerate().filter(|_| self.restock) {
-            let number = input::line_number(index);
-            let kit = context.catalogue.known(&line.product)?;
-            let of_kit = kits::parts_of(kit, line.quantity).map_err(|r| r.line(number))?;
-            parts.extend(of_kit.into_iter().map(|(product, quantity)| {
-                let (refund, product) = (refund.clone(), product.clone());
-                StockReturned { refund, line: number, product, quantity }.into()
+        for ((line, product, quantity), kit) in self.services(context).zip(kits) {
+            let of_kit = kit.allow(product).and_then(|()| kits::parts_of(product, quantity));
+            parts.extend(of_kit.map_err(|r| r.line(line))?.into_iter().map(|(part, quantity)| {
+                let (refund, product) = (refund.clone(), part.clone());
+                StockReturned { refund, line, product, quantity }.into()
             }));
         }
         Ok(parts)
@@ -216,12 +235,14 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::event::KitDefined;
+    use crate::kits::KitComponent;
     use crate::money::BasisPoints;
     use crate::refusal::RefusalCode;
     use crate::stock::StockOnHand;
     use crate::testing::{
-        act, added, at, cart, configured, of_request, opened, received, refusal, seen,
-        service_added, shift_at, sku, till, units,
+        act, added, at, cart, configured, happened, of_request, opened, received, refusal, seen,
+        service_added, shift_at, sku, stored, till, units,
     };
     use crate::{TaxMode, UserId};
 
@@ -310,6 +331,25 @@ mod tests {
         let stock: StockOnHand = seen(&store);
         assert_eq!((stock.of(&sku("A")), stock.of(&sku("POST"))), (units(6), units(0)));
         at("T1", 3).act(&store, &cart(&[("A", 6)], &[(Tender::Cash, 900)])).unwrap();
+    }
+
+    #[test]
+    fn a_kit_goes_back_on_the_shelf_as_it_is_made_now() {
+        let kit = |part| {
+            let components = vec![KitComponent { product: sku(part), quantity: units(2) }];
+            happened(KitDefined { kit: sku("KIT"), components })
+        };
+        let store = stored(&[shop(), vec![added("B", 50), service_added("KIT", 300)]].concat());
+        store.append(&[kit("A")], None).unwrap();
+        let stale = seen(&store);
+        store.append(&[kit("B")], None).unwrap();
+        let back = refund(&[("POST", 1, 300), ("KIT", 1, 300)]);
+        let refused = at("T1", 1).act_knowing(&store, &back, &stale).unwrap_err();
+        let refused = refusal(refused);
+        assert_eq!((refused.code, refused.details.line), (RefusalCode::KitChanged, Some(2)));
+        at("T1", 2).act(&store, &back).unwrap();
+        let stock: StockOnHand = seen(&store);
+        assert_eq!((stock.of(&sku("A")), stock.of(&sku("B"))), (units(5), units(2)));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use ts_rs::TS;
 
 use crate::calendar::{BusinessDay, When};
 use crate::command::{Command, Context};
-use crate::drawer::{Tally, totals_of};
 use crate::event::{
     Denomination, JournalMark, Recorded, ShiftClosed, ShiftOpened, ShopEvent, of_types,
 };
@@ -18,6 +17,7 @@ use crate::input;
 use crate::money::Money;
 use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
+use crate::totals::{Tally, totals_of};
 
 /// Opens a shift at the till. It is called by the request's id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]

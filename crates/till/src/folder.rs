@@ -6,6 +6,19 @@ use std::path::{Path, PathBuf};
 
 use pos::TillId;
 
+use crate::TillError;
+
+/// The folder of a shop: the one that was named, or else the one that this user's data is in.
+pub fn data_folder(named: Option<&Path>) -> Result<PathBuf, TillError> {
+    if let Some(named) = named {
+        return Ok(named.to_owned());
+    }
+    let dirs = directories::ProjectDirs::from("", "", "opossum-pos").ok_or_else(|| {
+        TillError::bad_request("this user has no home folder; name the shop's folder with --data")
+    })?;
+    Ok(dirs.data_dir().to_owned())
+}
+
 /// `DATA/KIND/TILL.EXTENSION`.
 pub(crate) fn file_of_till(data: &Path, kind: &str, till: &TillId, extension: &str) -> PathBuf {
     data.join(kind).join(format!("{}.{extension}", file_name(till)))

@@ -71,6 +71,7 @@ mod view;
 
 pub use credentials::{InvalidPin, MAX_PIN_DIGITS, MIN_PIN_DIGITS, Pin};
 pub use error::{ErrorCode, Fault, TillError};
+pub use folder::data_folder;
 pub use import::ProductImport;
 pub use lease::Lease;
 pub use operations::{Access, Description, Draft, Kind, OPERATIONS, Operation, typescript};

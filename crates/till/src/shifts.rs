@@ -44,10 +44,7 @@ impl Query for AboutShift {
         let shift = till.current_shift()?;
         let limit = till.settings()?.and_then(|settings| settings.tills.drawer_limit);
         let drop_due = match (&shift, limit) {
-            (Some(shift), Some(limit)) => {
-                let cash = till.totals(&shift.shift, None)?.cash;
-                shift.float.checked_add(cash).is_none_or(|cash| cash > limit)
-            }
+            (Some(shift), Some(limit)) => shift.cash_in_drawer(till.store())? > limit,
             _ => false,
         };
         Ok(TillState { till: till.id().clone(), shift, head, drop_due })

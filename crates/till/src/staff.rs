@@ -50,9 +50,14 @@ pub struct Person {
 }
 
 /// What the owner of the shop is called unless told otherwise.
-pub const OWNER: &str = "owner";
+const OWNER: &str = "owner";
 /// What that name was before there was a staff; scripts still use it.
 const OWNER_BEFORE: &str = "cashier";
+
+/// The owner of the shop, by the usual name.
+pub fn owner() -> UserId {
+    UserId::new(OWNER).expect("the owner has a good id")
+}
 
 impl Till {
     /// Lets be at the till who is meant on a command line: the owner, or someone of the staff by id

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::carts::Carts;
 use crate::credentials::Credentials;
+use crate::lease::Lease;
 use crate::operations::{Access, Draft};
 use crate::queries::Query;
 use crate::search::SearchIndex;
@@ -53,6 +54,7 @@ pub struct Till {
     acting: Mutex<()>,
     carts: Carts,
     credentials: Credentials,
+    _lease: Option<Lease>,
     staff: View<Staff>,
     shop: View<KnownShop>,
     stock: View<StockOnHand>,
@@ -78,6 +80,7 @@ impl Till {
             acting: Mutex::default(),
             carts: Carts::default(),
             credentials: Credentials::default(),
+            _lease: None,
             staff: View::default(),
             shop: View::default(),
             stock: View::default(),
@@ -87,11 +90,18 @@ impl Till {
     }
 
     /// Keeps the till's cart and the staff's PINs in the shop's folder, beside the store, where
-    /// they survive a crash. Only the process that has the till's [`Lease`](crate::Lease) should
-    /// change the cart.
+    /// they survive a crash. It is for programs that come and go: only the till's host should
+    /// change the cart; see [`Till::hosted_in`].
     pub fn in_folder(self, data: &Path) -> Self {
         let carts = Carts::in_folder(data, &self.id);
         Self { carts, credentials: Credentials::in_folder(data), ..self }
+    }
+
+    /// [`Till::in_folder`], for as long as this process is the till's host: the till keeps its
+    /// [`Lease`]. [`Fault::TillInUse`] if another process is the host.
+    pub fn hosted_in(self, data: &Path) -> Result<Self, TillError> {
+        let lease = Lease::take(data, &self.id)?;
+        Ok(Self { _lease: Some(lease), ..self.in_folder(data) })
     }
 
     /// Carries out a command, now. The same request again gets the first answer.

@@ -430,6 +430,7 @@ fn encode(covered: &Covered, parts: &[Part<'_>]) -> Option<Vec<u8>> {
 }
 
 /// Makes the checksums of what may be an index file right, where there is room for them.
+#[cfg(feature = "fuzz")]
 pub(crate) fn seal_index(bytes: &mut [u8]) {
     let Some((header, body)) = bytes.split_first_chunk_mut::<{ size_of::<Header>() }>() else {
         return;

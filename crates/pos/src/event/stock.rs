@@ -92,7 +92,8 @@ pub struct StockOverridden {
     pub sale: SaleId,
     /// The product.
     pub product: ProductId,
-    /// What was known to be on hand.
+    /// What was known to be on hand: a delivery of that moment may be missing, for none stands in the
+    /// way of a sale.
     pub on_hand: Quantity,
     /// What was sold.
     pub sold: Quantity,
