@@ -59,8 +59,11 @@ pub(crate) fn run(arguments: &ServeArguments) -> Outcome {
     let store = Arc::new(at.store(None)?);
     let _lease = Lease::take(&at.data_folder()?, &at.till_id()?)?;
     let till = at.till_to_sign_in_at(Arc::clone(&store))?;
+    let till = Arc::new(till);
+    let ready = Arc::clone(&till);
+    std::thread::spawn(move || ready.get_ready());
     let runtime = tokio::runtime::Runtime::new().map_err(failed)?;
-    let served = runtime.block_on(serve(Arc::new(till), Arc::clone(&store), arguments.port));
+    let served = runtime.block_on(serve(till, Arc::clone(&store), arguments.port));
     // It waits for the calls that are under way.
     drop(runtime);
     served.and(Ok(store.sync()?))

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread;
 
 use chrono::{DateTime, Utc};
 use dcb::{EventRef, EventStore, Projection, StoreError};
@@ -92,6 +93,17 @@ impl Till {
     pub fn in_folder(self, data: &Path) -> Self {
         let carts = Carts::in_folder(data, &self.id);
         Self { carts, credentials: Credentials::in_folder(data), ..self }
+    }
+
+    /// Builds the views that a sell screen looks at first, side by side, so that it need not wait for
+    /// one after the other: a host does this while the screen is loaded. What goes wrong here goes
+    /// wrong again, and is told, when somebody asks.
+    pub fn get_ready(&self) {
+        thread::scope(|scope| {
+            scope.spawn(|| self.look_up(|_| ()));
+            scope.spawn(|| self.look_at_stock(|_| ()));
+            let _ = self.look_at_catalogue(|_| ());
+        });
     }
 
     /// Carries out a command, now. The same request again gets the first answer.
@@ -294,8 +306,6 @@ impl Projection for KnownShop {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use dcb::MemoryStore;
     use pos::{
         Checkout, CheckoutLine, OpenShift, Payment, ProductId, Quantity, RefusalCode, SalesBy,
