@@ -56,12 +56,13 @@ impl Host {
         self.with_till(|till| Operation::find(name)?.run(till, input))
     }
 
-    /// Opens the till, and builds the views that its first screen looks at.
+    /// Opens the till, and builds the views that its first screen looks at. What keeps it from
+    /// opening is told when the window asks.
     pub(crate) fn get_ready(&self) {
-        for (name, input) in [("shop", "{}"), ("search", r#"{"text":""}"#)] {
-            // What goes wrong here goes wrong again, and is told, when the window asks.
-            let _ = self.call(name, input);
-        }
+        let _ = self.with_till(|till| {
+            till.get_ready();
+            Ok(())
+        });
     }
 
     /// Closes the store well, if it is open. Calls that come later are still answered.

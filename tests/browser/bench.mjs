@@ -24,6 +24,8 @@ const SALES = 120;
 const STARTS = 5;
 /** Each letter alone, and away again: every stroke changes the list. */
 const TYPED = 'rvspemlbwcdt';
+/** How often all of it is typed: enough strokes that a few slow ones don't make the 95th percentile. */
+const ROUNDS = 5;
 /** The most events that are appended at once. */
 const COMMIT = 10_000;
 
@@ -185,11 +187,11 @@ async function measureIn(place, shop, codes) {
   await place.press('Enter');
   await place.press('F2');
   const strokes = [];
-  for (const key of [...TYPED].flatMap((letter) => [letter, 'Backspace'])) {
+  for (const key of [...TYPED.repeat(ROUNDS)].flatMap((letter) => [letter, 'Backspace'])) {
     await pause(250);
     strokes.push(await timed(place, [key, '[role=tabpanel]', '.tile'], () => place.press(key)));
   }
-  const [, memory] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${place.pid}/status`, 'utf8'));
+  const memory = memoryOf(place.pid);
   const floors = await floor(place);
   await place.shut();
   const part = (name) => starts.map((start) => start[name]);
@@ -214,8 +216,18 @@ async function measureIn(place, shop, codes) {
       'ms',
       `up after ${ms(at(0.5, part('opened')))}, tiles after ${ms(at(0.5, part('ready')))}`,
     ],
-    'memory of the till’s process': [memory / 1000, 150, 'MB', ''],
+    'memory of the till’s process': [memory.all, 150, 'MB', `its own ${ms(memory.own)}`],
   };
+}
+
+/**
+ * What a process has in memory, in megabytes: all of it, and what is its own. The rest are files that
+ * it reads, such as the store and the program itself, whose memory the system takes back when it likes.
+ */
+function memoryOf(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const part = (name) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)[1]) / 1000;
+  return { all: part('VmRSS'), own: part('RssAnon') };
 }
 
 function at(share, times) {

@@ -57,6 +57,8 @@ pub(crate) struct ServeArguments {
 pub(crate) fn run(arguments: &ServeArguments) -> Outcome {
     let store = Arc::new(arguments.at.store(None)?);
     let till = Arc::new(arguments.at.hosted_till_on(Arc::clone(&store))?);
+    let ready = Arc::clone(&till);
+    std::thread::spawn(move || ready.get_ready());
     let runtime = tokio::runtime::Runtime::new().map_err(failed)?;
     let served = runtime.block_on(serve(Arc::clone(&till), Arc::clone(&store), arguments.port));
     // It waits for the calls that are under way.

@@ -156,7 +156,8 @@ fn named_by(
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SearchIndex {
     entries: Vec<Entry>,
-    places: HashMap<ProductId, usize>,
+    /// By SKU.
+    places: HashMap<String, usize>,
     /// Which entries have each word in their names, by their places.
     words: BTreeMap<String, Vec<usize>>,
     /// SKUs and barcodes, and the places of their entries.
@@ -249,10 +250,10 @@ impl SearchIndex {
 
     fn add(&mut self, product: ProductId, name: &str, category: String) {
         let place = self.entries.len();
-        if self.places.contains_key(&product) {
+        if self.places.contains_key(product.as_str()) {
             return;
         }
-        self.places.insert(product.clone(), place);
+        self.places.insert(product.as_str().to_owned(), place);
         let (words, sku) = (in_words(name), in_words(product.as_str()));
         for word in words.split(' ').filter(|word| !word.is_empty()) {
             let places = self.words.entry(word.to_owned()).or_default();
@@ -338,8 +339,7 @@ impl Projection for SearchIndex {
     fn apply(&mut self, event: &EventRef<'_>) {
         // Of sales, by far the most events, the tag says enough.
         if event.event_type == event::ProductSold::TYPE {
-            let product = event.tags.value_of("product").and_then(|id| ProductId::new(id).ok());
-            let place = product.and_then(|product| self.places.get(&product));
+            let place = event.tags.value_of("product").and_then(|sku| self.places.get(sku));
             if let Some(entry) = place.and_then(|place| self.entries.get_mut(*place)) {
                 entry.sold = entry.sold.saturating_add(1);
             }
@@ -348,12 +348,12 @@ impl Projection for SearchIndex {
         match ShopEvent::decode(event) {
             Some(ShopEvent::ProductAdded(e)) => self.add(e.product, &e.name, e.category),
             Some(ShopEvent::BarcodeAssigned(e)) => {
-                if let Some(place) = self.places.get(&e.product).copied() {
+                if let Some(place) = self.places.get(e.product.as_str()).copied() {
                     self.add_code(place, as_printed(&e.barcode));
                 }
             }
             Some(ShopEvent::BarcodeReleased(e)) => {
-                if let Some(place) = self.places.get(&e.product).copied() {
+                if let Some(place) = self.places.get(e.product.as_str()).copied() {
                     self.remove_code(place, as_printed(&e.barcode));
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread;
 
 use chrono::{DateTime, Utc};
 use dcb::{EventRef, EventStore, Projection, StoreError};
@@ -102,6 +103,17 @@ impl Till {
     pub fn hosted_in(self, data: &Path) -> Result<Self, TillError> {
         let lease = Lease::take(data, &self.id)?;
         Ok(Self { _lease: Some(lease), ..self.in_folder(data) })
+    }
+
+    /// Builds the views that a sell screen looks at first, side by side, so that it need not wait for
+    /// one after the other: a host does this while the screen is loaded. What goes wrong here goes
+    /// wrong again, and is told, when somebody asks.
+    pub fn get_ready(&self) {
+        thread::scope(|scope| {
+            scope.spawn(|| self.look_up(|_| ()));
+            scope.spawn(|| self.look_at_stock(|_| ()));
+            let _ = self.look_at_catalogue(|_| ());
+        });
     }
 
     /// Carries out a command, now. The same request again gets the first answer.
@@ -304,9 +316,10 @@ impl Projection for KnownShop {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
-    use dcb::MemoryStore;
+    use dcb::{AppendOptions, Event, Events, MemoryStore, ReadOptions};
     use pos::{
         Checkout, CheckoutLine, OpenShift, Payment, ProductId, Quantity, RefusalCode, SalesBy,
         Tender,
@@ -314,7 +327,42 @@ mod tests {
 
     use super::*;
     use crate::demo::demo;
+    use crate::search::Search;
     use crate::testing::till_on;
+
+    /// A store that counts how often it is read.
+    #[derive(Default)]
+    struct Counting {
+        store: MemoryStore,
+        reads: AtomicUsize,
+    }
+
+    impl EventStore for Counting {
+        fn read(&self, query: &dcb::Query, options: ReadOptions) -> Result<Events<'_>, StoreError> {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            self.store.read(query, options)
+        }
+
+        fn append_with(
+            &self,
+            events: &[Event],
+            options: &AppendOptions,
+        ) -> Result<Vec<u64>, StoreError> {
+            self.store.append_with(events, options)
+        }
+
+        fn head(&self) -> Result<u64, StoreError> {
+            self.store.head()
+        }
+
+        fn wait_for(&self, position: u64, timeout: Duration) -> Result<Option<u64>, StoreError> {
+            self.store.wait_for(position, timeout)
+        }
+
+        fn store_id(&self) -> Uuid {
+            self.store.store_id()
+        }
+    }
 
     /// Two tills of one demo shop, both with an open shift.
     fn two_tills() -> [Till; 2] {
@@ -335,6 +383,18 @@ mod tests {
             payments: vec![Payment::new(Tender::Card, amount)],
             ..Checkout::default()
         }
+    }
+
+    #[test]
+    fn a_till_that_got_ready_reads_nothing_to_show_its_products() {
+        let store = Arc::new(Counting::default());
+        let reads = || store.reads.load(Ordering::Relaxed);
+        demo(&till_on(Arc::clone(&store) as _, "T1")).unwrap();
+        let till = till_on(Arc::clone(&store) as _, "T1");
+        till.get_ready();
+        let before = reads();
+        assert!(!till.ask(&Search::default()).unwrap().products.is_empty());
+        assert_eq!((reads(), till.current_shift().unwrap()), (before, None));
     }
 
     #[test]
