@@ -87,7 +87,9 @@ test.describe('a cart that was sold before', () => {
     await expect(till.line(BIRD)).toBeVisible();
     await shop.sellUnseen();
     await till.press('F12');
-    await expect(till.receipt).toContainText('2 lines that are not on it stay in the cart');
+    await expect(till.receipt).toContainText(
+      '2 lines that are not on the receipt stay in the cart',
+    );
     await expect(till.receipt).toContainText('T1-1');
     await till.press('Enter');
     await expect(till.line(MUG)).toContainText('1×');

@@ -66,6 +66,8 @@ export class Sale {
   refused = $state.raw<Tendered>();
   /** The refusal that someone may approve away, while they are asked. */
   approving = $state.raw<Refusal>();
+  /** How many things that were scanned or touched are not in the cart yet. */
+  waiting = $state(0);
   /** What was just done, for those who don't see it. */
   said = $state('');
   /** The code for which a product is being searched. */
@@ -76,8 +78,6 @@ export class Sale {
   readonly #keeper: Keeper<Cart['stored']>;
   /** What is put into the cart, one thing after the other. */
   #turns: Promise<unknown> = Promise.resolve();
-  /** How many of them are not in the cart yet. */
-  #waiting = 0;
   /** Whether something acts just now whose turn has come: what it does is part of it. */
   #isActing = false;
   /** The checkout that is under way. Never fails. */
@@ -170,7 +170,7 @@ export class Sale {
    * line, even if the line comes late.
    */
   inOrder(act: () => void): void {
-    if (this.#waiting === 0 || this.#isActing) return act();
+    if (this.waiting === 0 || this.#isActing) return act();
     void this.#turns.then(() => {
       this.#isActing = true;
       try {
@@ -313,8 +313,8 @@ export class Sale {
 
   /** Does something after all that came before, whatever became of that. */
   #inTurn(act: () => Promise<void>): Promise<void> {
-    this.#waiting += 1;
-    const done = this.#turns.then(act).finally(() => (this.#waiting -= 1));
+    this.waiting++;
+    const done = this.#turns.then(act).finally(() => this.waiting--);
     this.#turns = done.catch(() => undefined);
     return done;
   }
