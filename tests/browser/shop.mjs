@@ -107,7 +107,7 @@ export class Shop {
     return this.act('checkout', { lines, payments }, 'T2');
   }
 
-  /** Sells one of the first product in the till's cart under the cart's id, as another window might have. */
+  /** Sells one of the first product in the till's cart under its id, as another window might. */
   async sellUnseen() {
     const { cart } = await this.call('cart');
     const lines = [{ product: cart.lines[0].product, quantity: 1000 }];

@@ -95,6 +95,7 @@ test('a receipt names who sold it, whoever is at the till and whoever has left',
   const { cashier } = await shop.call('receipt', { receipt: 'T1-1' });
   await till.button('Lock the till').click();
   await till.enterPin('Tom Ashby', '4444');
+  await expect(till.page.getByText('T1 · Tom Ashby')).toBeVisible();
   await shop.act('remove_staff', { user: cashier });
   await till.page.reload();
   await expect(till.receipt).toContainText('Served by Priya Nair');

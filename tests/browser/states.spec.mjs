@@ -290,6 +290,19 @@ test.describe('when the backend is lost', () => {
     await expect(till.page.getByText('The till’s program doesn’t answer')).toBeHidden();
   });
 
+  test('what is scanned while a sale waits is counted, and begins the next', async ({ till }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await till.page.context().setOffline(true);
+    await till.press('F12');
+    await till.scan(BIRD);
+    await expect(till.page.getByText('1 more for the next sale')).toBeVisible();
+    await expect(till.button('Clear')).toBeHidden();
+    await till.page.context().setOffline(false);
+    await expect(till.line(BIRD)).toBeVisible();
+    await expect(till.line(MUG)).toBeHidden();
+  });
+
   test('a sale that was being paid is finished once, when it is back', async ({ till, shop }) => {
     await till.scan(MUG);
     await expect(till.line(MUG)).toBeVisible();
