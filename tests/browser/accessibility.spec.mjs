@@ -46,6 +46,14 @@ const states = {
     await till.scan(MUG);
     await expect(till.line(MUG)).toContainText('Only for 18 and over');
   },
+  'a cart that was sold before': async (till, shop) => {
+    await till.scan(MUG);
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toBeVisible();
+    await shop.sellUnseen();
+    await till.press('F12');
+    await expect(till.receipt).toContainText('paid already');
+  },
   'an unknown code': async (till) => {
     await till.scan('4006381333931');
     await expect(till.page.getByText('Unknown code')).toBeVisible();

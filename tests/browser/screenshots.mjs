@@ -113,6 +113,12 @@ const states = {
     await page.getByRole('button', { name: 'Why' }).click();
     await page.getByRole('dialog').waitFor();
   },
+  async 'sold-before'({ page, shop }) {
+    await scanAll(page, [MUG, BIRD, BIRD, KITCHEN, BOX]);
+    await shop.sellUnseen();
+    await page.keyboard.press('F12');
+    await page.getByRole('heading', { name: 'Sold before' }).waitFor();
+  },
   'check-age': {
     prepare: (shop) => shop.act('set_age_rule', { product: '21071', minimumAge: 18 }),
     async reach({ page }) {
@@ -148,6 +154,14 @@ const states = {
     await page.keyboard.press('F12');
     await page.getByRole('alert').first().waitFor();
   },
+  async waiting({ page, context }) {
+    await scanAll(page, [MUG, BIRD]);
+    await context.setOffline(true);
+    await page.keyboard.press('F12');
+    await page.getByText('doesn’t answer').waitFor();
+    await scan(page, KITCHEN);
+    await page.getByText('Waiting', { exact: true }).waitFor();
+  },
   async 'another-window'({ page, context, url }) {
     const other = await context.newPage();
     await other.goto(url);
@@ -177,6 +191,13 @@ const states = {
       await page.getByRole('button', { name: 'Owen Price' }).click();
     },
   },
+  async 'wrong-pin'({ page }) {
+    await page.getByRole('button', { name: 'Lock the till' }).click();
+    await page.getByRole('button', { name: 'Priya Nair' }).click();
+    for (const digit of '9999') await page.keyboard.press(digit);
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').waitFor();
+  },
   async 'close-shift'({ page }) {
     await page.getByRole('button', { name: 'Open since' }).click();
     await page.getByLabel('£20', { exact: true }).fill('4');
@@ -184,7 +205,14 @@ const states = {
   'drop-due': {
     prepare: (shop) => shop.payIn(25_000),
     async reach({ page }) {
-      await page.getByText('There is much cash in the drawer').waitFor();
+      await page.getByText('A lot of cash is in the drawer').waitFor();
+    },
+  },
+  drop: {
+    prepare: (shop) => shop.payIn(25_000),
+    async reach({ page }) {
+      await page.getByRole('button', { name: 'Record a drop' }).click();
+      await page.getByLabel('How much').fill('300');
     },
   },
   'not-set-up': { shop: () => Shop.empty(), open: false, async reach() {} },

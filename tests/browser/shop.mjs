@@ -107,6 +107,14 @@ export class Shop {
     return this.act('checkout', { lines, payments }, 'T2');
   }
 
+  /** Sells one of the first product in the till's cart under its id, as another window might. */
+  async sellUnseen() {
+    const { cart } = await this.call('cart');
+    const lines = [{ product: cart.lines[0].product, quantity: 1000 }];
+    const payments = [{ tender: 'cash', amount: 500 }];
+    return this.act('checkout', { requestId: cart.id, lines, payments });
+  }
+
   /** Starts a till's host, with a cashier at it; returns the address of its page. */
   async serve(...options) {
     const address = await this.serveSignedOut(...options);

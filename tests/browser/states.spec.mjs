@@ -81,6 +81,47 @@ test.describe('a refusal', () => {
   });
 });
 
+test.describe('a cart that was sold before', () => {
+  test('shows that receipt, and keeps what is not on it for the next', async ({ till, shop }) => {
+    for (const product of [MUG, MUG, BIRD]) await till.scan(product);
+    await expect(till.line(BIRD)).toBeVisible();
+    await shop.sellUnseen();
+    await till.press('F12');
+    await expect(till.receipt).toContainText(
+      '2 lines that are not on the receipt stay in the cart',
+    );
+    await expect(till.receipt).toContainText('T1-1');
+    await till.press('Enter');
+    await expect(till.line(MUG)).toContainText('1×');
+    await expect(till.line(BIRD)).toBeVisible();
+    await till.press('F12');
+    await expect(till.receipt).toContainText('T1-2');
+    const { total } = await shop.call('sales_report', { by: 'day' });
+    expect(total.receipts).toBe(2);
+  });
+
+  test('is no sale again if all of it is on the receipt', async ({ till, shop }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await shop.sellUnseen();
+    await till.press('F10');
+    await expect(till.receipt).toContainText('Take no money for it again');
+    await expect(till.receipt).toContainText('£3.94');
+    await till.button('Next sale').click();
+    await expect(till.page.getByText('Scan or type')).toBeVisible();
+  });
+
+  test('is sold if its id was used for something else', async ({ till, shop }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    const { cart } = await shop.call('cart');
+    await shop.act('add_customer', { requestId: cart.id, name: 'Ann' });
+    await till.press('F12');
+    await expect(till.receipt).toContainText('T1-1');
+    await expect(till.receipt).not.toContainText('already');
+  });
+});
+
 test.describe('a product that is not for everyone', () => {
   test('asks for the age when it is scanned, and that is noted on the receipt', async ({
     till,
@@ -242,11 +283,24 @@ test.describe('when the backend is lost', () => {
     await expect(till.line(MUG)).toBeVisible();
     await till.page.context().setOffline(true);
     await till.scan(BIRD);
-    await expect(till.page.getByText('The till’s backend doesn’t answer')).toBeVisible();
+    await expect(till.page.getByText('The till’s program doesn’t answer')).toBeVisible();
     await expect(till.page.getByText('Waiting to be looked up')).toBeVisible();
     await till.page.context().setOffline(false);
     await expect(till.line(BIRD)).toBeVisible();
-    await expect(till.page.getByText('The till’s backend doesn’t answer')).toBeHidden();
+    await expect(till.page.getByText('The till’s program doesn’t answer')).toBeHidden();
+  });
+
+  test('what is scanned while a sale waits is counted, and begins the next', async ({ till }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await till.page.context().setOffline(true);
+    await till.press('F12');
+    await till.scan(BIRD);
+    await expect(till.page.getByText('1 more for the next sale')).toBeVisible();
+    await expect(till.button('Clear')).toBeHidden();
+    await till.page.context().setOffline(false);
+    await expect(till.line(BIRD)).toBeVisible();
+    await expect(till.line(MUG)).toBeHidden();
   });
 
   test('a sale that was being paid is finished once, when it is back', async ({ till, shop }) => {
@@ -254,7 +308,7 @@ test.describe('when the backend is lost', () => {
     await expect(till.line(MUG)).toBeVisible();
     await till.page.context().setOffline(true);
     await till.press('F12');
-    await expect(till.page.getByText('The till’s backend doesn’t answer')).toBeVisible();
+    await expect(till.page.getByText('The till’s program doesn’t answer')).toBeVisible();
     await till.page.context().setOffline(false);
     await expect(till.receipt).toContainText('T1-1');
     const { total } = await shop.call('sales_report', { by: 'day' });

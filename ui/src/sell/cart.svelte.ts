@@ -189,6 +189,32 @@ export class Cart {
     if (row instanceof Line) this.#changed();
   }
 
+  /** Goes on under an id of its own: the one it had belongs to something else. */
+  renew(): void {
+    this.id = freshId();
+    this.#changed();
+  }
+
+  /** Goes on as the next cart, with what is left of it after this much of its products was sold. */
+  keepUnsold(sold: readonly { product: string; quantity: number }[]): void {
+    const taken = new Map<string, number>();
+    for (const { product, quantity } of sold)
+      taken.set(product, (taken.get(product) ?? 0) + quantity);
+    for (const line of this.lines) {
+      const gone = Math.min(taken.get(line.product) ?? 0, line.quantity);
+      if (gone === 0) continue;
+      taken.set(line.product, (taken.get(line.product) ?? 0) - gone);
+      line.quantity -= gone;
+      line.label = undefined;
+    }
+    this.rows = this.rows.filter((row) => row instanceof Stray || row.quantity > 0);
+    // An empty cart is not kept: until there is another, the receipt can be found by this one.
+    if (this.rows.length === 0) return this.begin();
+    for (const line of this.lines) line.refusal = undefined;
+    this.selectedId = this.rows.at(-1)?.id;
+    this.renew();
+  }
+
   /** Takes everything out. */
   clear(): void {
     this.rows = [];

@@ -54,6 +54,28 @@ describe('a cart', () => {
     expect(cart.total).toBeUndefined();
   });
 
+  test('goes on under another id with what is left when some of it was sold', () => {
+    const [first] = ['A', 'B', 'C'].map((id) => cart.add(product(id, 100)));
+    if (first) cart.setQuantity(first, 3000);
+    const { id } = cart;
+    cart.keepUnsold([
+      { product: 'A', quantity: 1000 },
+      { product: 'A', quantity: 1000 },
+      { product: 'B', quantity: 1000 },
+      { product: 'D', quantity: 1000 },
+    ]);
+    expect(lines()).toEqual([
+      ['A', 1000],
+      ['C', 1000],
+    ]);
+    expect(cart.id).not.toBe(id);
+    expect(saved.at(-1)).toEqual(cart.stored);
+    const saves = saved.length;
+    cart.keepUnsold(cart.lines);
+    expect(lines()).toEqual([]);
+    expect(saved).toHaveLength(saves);
+  });
+
   test('is told with every change, without codes that stand for nothing', () => {
     const line = cart.add(product('A', 100));
     cart.addStray(new Stray('4006381333931'));

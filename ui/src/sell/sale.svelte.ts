@@ -34,8 +34,11 @@ export type Phase =
   | { is: 'paying' }
   /** The checkout is under way; it waits if the backend is away. */
   | { is: 'sending'; waits: boolean }
-  /** It is done, and the receipt is shown until the next sale begins. */
-  | { is: 'done'; receipt: PrintedReceipt };
+  /**
+   * It is done, and the receipt is shown until the next sale begins. It may be of before: when the
+   * cart was to be paid, it had been sold already.
+   */
+  | { is: 'done'; receipt: PrintedReceipt; ofBefore?: boolean };
 
 /** A key of the numpad. */
 export type NumpadKey = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '.' | 'back';
@@ -63,6 +66,8 @@ export class Sale {
   refused = $state.raw<Tendered>();
   /** The refusal that someone may approve away, while they are asked. */
   approving = $state.raw<Refusal>();
+  /** How many things that were scanned or touched are not in the cart yet. */
+  waiting = $state(0);
   /** What was just done, for those who don't see it. */
   said = $state('');
   /** The code for which a product is being searched. */
@@ -73,8 +78,6 @@ export class Sale {
   readonly #keeper: Keeper<Cart['stored']>;
   /** What is put into the cart, one thing after the other. */
   #turns: Promise<unknown> = Promise.resolve();
-  /** How many of them are not in the cart yet. */
-  #waiting = 0;
   /** Whether something acts just now whose turn has come: what it does is part of it. */
   #isActing = false;
   /** The checkout that is under way. Never fails. */
@@ -167,7 +170,7 @@ export class Sale {
    * line, even if the line comes late.
    */
   inOrder(act: () => void): void {
-    if (this.#waiting === 0 || this.#isActing) return act();
+    if (this.waiting === 0 || this.#isActing) return act();
     void this.#turns.then(() => {
       this.#isActing = true;
       try {
@@ -310,8 +313,8 @@ export class Sale {
 
   /** Does something after all that came before, whatever became of that. */
   #inTurn(act: () => Promise<void>): Promise<void> {
-    this.#waiting += 1;
-    const done = this.#turns.then(act).finally(() => (this.#waiting -= 1));
+    this.waiting++;
+    const done = this.#turns.then(act).finally(() => this.waiting--);
     this.#turns = done.catch(() => undefined);
     return done;
   }
@@ -380,10 +383,35 @@ export class Sale {
         await this.#insisting(attempt, () => (this.phase = { is: 'sending', waits: true })),
       );
     } catch (failure) {
+      if (failure instanceof Refusal && failure.code === 'request_reused')
+        return this.#sendAnew(checkout, tendered);
       this.phase = { is: 'selling' };
       if (failure instanceof Refusal && PIN_REFUSALS.has(failure.code)) throw failure;
       this.#refuse(failure, tendered);
     }
+  }
+
+  /**
+   * The cart's id was used before. If it was for a sale of the cart as it was then, that receipt is
+   * shown, and what is not on it stays in the cart. If it was for anything else, the cart was never
+   * sold, and goes under an id of its own.
+   */
+  async #sendAnew(checkout: Checkout, tendered: Tendered): Promise<void> {
+    const { requestId: receipt } = checkout;
+    try {
+      const found = await this.#insisting(
+        () => this.#session.call('receipt', { receipt }),
+        () => (this.phase = { is: 'sending', waits: true }),
+      );
+      if (found.kind === 'sale') return this.#finish(found, true);
+    } catch (failure) {
+      if (!(failure instanceof Refusal && failure.code === 'not_found')) {
+        this.phase = { is: 'selling' };
+        return this.#refuse(failure, tendered);
+      }
+    }
+    this.cart.renew();
+    await this.#send({ ...checkout, requestId: this.cart.id }, tendered);
   }
 
   #refuse(refusal: unknown, tendered: Tendered): void {
@@ -397,13 +425,15 @@ export class Sale {
     this.refresh();
   }
 
-  #finish(receipt: PrintedReceipt): void {
+  #finish(receipt: PrintedReceipt, ofBefore = false): void {
     const { money } = this.#session;
     this.entry = '';
     this.trouble = this.refused = undefined;
     this.last = receipt;
-    this.cart.begin();
-    this.phase = { is: 'done', receipt };
+    if (ofBefore) this.cart.keepUnsold(receipt.lines);
+    else this.cart.begin();
+    this.phase = { is: 'done', receipt, ofBefore };
+    if (ofBefore) warn();
     this.said =
       receipt.change > 0
         ? `Sold. Change ${money.text(receipt.change)}.`
