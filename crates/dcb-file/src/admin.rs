@@ -10,7 +10,7 @@ use crate::archive;
 use crate::disk::{Access, Disk};
 use crate::meta::{io_error, is_missing};
 use crate::recovery::sync_parent;
-use crate::store::{LockGuard, Options, paths, read_identity, time_is_up};
+use crate::store::{LockGuard, Options, paths, read_identity};
 use crate::watermark::Watermark;
 
 /// The longest store name, in bytes; what common file systems take.
@@ -84,10 +84,12 @@ pub fn delete_store(dir: impl AsRef<Path>, options: &Options) -> Result<(), Stor
     let (dir, disk) = (dir.as_ref(), &*options.disk);
     read_identity(disk, dir)?;
     let (store_file, lock_path, ledger_file, events) = paths(dir);
-    let lock_file = disk.open(&lock_path, Access::Create);
-    let lock_file = lock_file.map_err(|e| io_error("opening", &lock_path, e))?;
-    let lock =
-        LockGuard::take(&*lock_file, &lock_path, |since| time_is_up(since, options.lock_timeout))?;
+    let archive_path = dir.join(archive::LOCK);
+    let open =
+        |path: &Path| disk.open(path, Access::Create).map_err(|e| io_error("opening", path, e));
+    let (archive_file, lock_file) = (open(&archive_path)?, open(&lock_path)?);
+    let archiving = LockGuard::take_within(&*archive_file, &archive_path, options.lock_timeout)?;
+    let lock = LockGuard::take_within(&*lock_file, &lock_path, options.lock_timeout)?;
     let gone = Watermark { deleted: true, ..Watermark::default() };
     gone.write(&*lock_file)
         .and_then(|()| lock_file.sync())
@@ -98,19 +100,17 @@ pub fn delete_store(dir: impl AsRef<Path>, options: &Options) -> Result<(), Stor
     let projections = dir.join("projections");
     ignore_missing(disk.remove_tree(&projections))
         .map_err(|e| io_error("deleting", &projections, e))?;
-    let others = [
-        dir.join(archive::LOCK),
-        ledger_file.with_extension("new"),
-        store_file.with_extension("new"),
-    ];
+    let others =
+        [archive_path.clone(), ledger_file.with_extension("new"), store_file.with_extension("new")];
     // The identity last, so that what is left of a store can be deleted; the lock behind it.
     for file in others.into_iter().chain([ledger_file, store_file]) {
         ignore_missing(disk.remove_file(&file)).map_err(|e| io_error("deleting", &file, e))?;
     }
-    drop(lock);
-    drop(lock_file);
+    // While it is locked: who makes a store here next must not lose its own lock file.
     ignore_missing(disk.remove_file(&lock_path))
         .map_err(|e| io_error("deleting", &lock_path, e))?;
+    drop((lock, archiving));
+    drop((lock_file, archive_file));
     remove_if_empty(disk, dir).map_err(|e| io_error("deleting", dir, e))?;
     sync_parent(disk, dir)
 }
@@ -202,6 +202,22 @@ mod tests {
         assert!(store.read(&Query::all(), ReadOptions::default()).is_err());
         drop(store);
         assert!(!dir.exists());
+    }
+
+    #[test]
+    fn a_store_made_where_a_deletion_was_cut_short_is_safe_from_who_has_the_old_one_open() {
+        let (old, _root, dir) = store();
+        let (identity, lock_path, ledger, events) = paths(&dir);
+        let disk = crate::SystemDisk;
+        let lock = disk.open(&lock_path, Access::Write).unwrap();
+        Watermark { deleted: true, ..Watermark::default() }.write(&*lock).unwrap();
+        delete_own_files(&disk, &events).unwrap();
+        [identity, ledger].iter().for_each(|file| disk.remove_file(file).unwrap());
+        let _ = disk.remove_tree(&dir.join("indices"));
+        let new = FileStore::create(&dir, Options::default()).unwrap();
+        let refused = old.append(&[Event::builder("Late").build().unwrap()], None).unwrap_err();
+        assert!(refused.to_string().contains("was deleted"), "{refused}");
+        assert_eq!(new.append(&[Event::builder("New").build().unwrap()], None).unwrap(), [1]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::disk::{Access, Disk, DiskFile};
 use crate::meta::{io_error, is_missing};
 use crate::scan::CHUNK;
-use crate::store::{FileStore, LockGuard, Options, paths, time_is_up};
+use crate::store::{FileStore, LockGuard, Options, paths};
 
 /// What is behind the name of an archived segment, in place of `.jsonl`.
 pub(crate) const EXTENSION: &str = ".jsonl.zst";
@@ -64,13 +64,12 @@ pub fn archive(dir: impl AsRef<Path>, options: &Options) -> Result<Archived, Sto
     let store = FileStore::open(dir, options.clone())?;
     let disk = store.disk();
     let mut done = Archived::default();
-    let Some(last) = store.end()?.segment else { return Ok(done) };
     // Two that pack the same file would write the same archive.
     let lock_path = dir.join(LOCK);
     let lock_file = disk.open(&lock_path, Access::Create);
     let lock_file = lock_file.map_err(|error| io_error("opening", &lock_path, error))?;
-    let timeout = options.lock_timeout;
-    let _lock = LockGuard::take(&*lock_file, &lock_path, |since| time_is_up(since, timeout))?;
+    let _lock = LockGuard::take_within(&*lock_file, &lock_path, options.lock_timeout)?;
+    let Some(last) = store.end()?.segment else { return Ok(done) };
     let events = paths(dir).3;
     for name in disk.list(&events).map_err(|error| io_error("listing", &events, error))? {
         if name.ends_with(EXTENSION) || segment_of(&name).is_none_or(|first| first >= last.first) {

@@ -30,7 +30,7 @@ use crate::recovery::{self, Recovery};
 use crate::watermark::Watermark;
 use append::Queue;
 use arrivals::Arrivals;
-pub(crate) use writer::{LockGuard, time_is_up};
+pub(crate) use writer::LockGuard;
 
 /// How often who waits for events looks whether another process has appended some: that is a read of
 /// 64 bytes that are in memory.
@@ -108,19 +108,31 @@ impl FileStore {
     /// Makes a store in `dir`, which may not exist yet or must be empty, and opens it.
     pub fn create(dir: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
         let dir = dir.as_ref();
+        while !Self::make(dir, &options)? {}
+        Self::open(dir, options)
+    }
+
+    /// Makes a store in `dir`; false if its lock file was of a store that was deleted, and is gone
+    /// now: whoever still has that open has to go on seeing that, so it is not used again.
+    fn make(dir: &Path, options: &Options) -> Result<bool, StoreError> {
         let disk = &*options.disk;
-        let (store_file, lock_file, ledger_file, events) = paths(dir);
+        let (store_file, lock_path, ledger_file, events) = paths(dir);
         check_vacant(disk, dir)?;
         disk.create_dir(&events).map_err(|e| io_error("creating", &events, e))?;
-        let lock = disk.open(&lock_file, Access::Create);
-        let lock_handle = lock.map_err(|e| io_error("creating", &lock_file, e))?;
-        let lock = LockGuard::take(&*lock_handle, &lock_file, |since| {
-            time_is_up(since, options.lock_timeout)
-        })?;
+        let lock_file = disk.open(&lock_path, Access::Create);
+        let lock_file = lock_file.map_err(|e| io_error("creating", &lock_path, e))?;
+        let _lock = LockGuard::take_within(&*lock_file, &lock_path, options.lock_timeout)?;
+        let mark = Watermark::read(&*lock_file).map_err(|e| io_error("reading", &lock_path, e))?;
+        if mark.is_some_and(|mark| mark.deleted) {
+            // The name may be that of another file by now, which is not locked from here.
+            let is_named = |file: Box<dyn DiskFile>| matches!(file.try_lock(), Ok(false));
+            if disk.open(&lock_path, Access::Write).is_ok_and(is_named) {
+                disk.remove_file(&lock_path).map_err(|e| io_error("deleting", &lock_path, e))?;
+            }
+            return Ok(false);
+        }
         // Somebody else may have made it while this process waited.
         check_vacant(disk, dir)?;
-        // It may be that of a store that was deleted.
-        lock_handle.set_len(0).map_err(|e| io_error("clearing", &lock_file, e))?;
         let ledger = Ledger { hash: ChainHash::START.as_str().into(), ..Ledger::default() };
         write_sealed(disk, &ledger_file, &ledger)?;
         // The store exists once this file does: it comes last.
@@ -129,8 +141,7 @@ impl FileStore {
         let identity = StoreFile { format: FORMAT, store_id, created, restored_from: None };
         write_sealed(disk, &store_file, &identity)?;
         recovery::sync_names(disk, dir)?;
-        drop(lock);
-        Self::open(dir, options)
+        Ok(true)
     }
 
     /// Opens the store in `dir`, and first recovers it if its last writer was killed or lost power.

@@ -14,7 +14,7 @@ use crate::line::ChainHash;
 use crate::log::{Damage, Log};
 use crate::meta::{Ledger, io_error};
 use crate::recovery::{is_torn, read_ledger};
-use crate::store::{LockGuard, paths, read_identity, time_is_up};
+use crate::store::{LockGuard, paths, read_identity};
 use crate::walk::{Link, Progress, Walk, Walker};
 use crate::watermark::Watermark;
 
@@ -91,9 +91,8 @@ pub fn verify_with_progress(
     let (ledger, known) = durable()?;
     let mut tally = check_sound(&*disk, &mut log, &ledger, known, progress)?;
     let mut broken = log.read_on(&*disk, known, 0)?;
-    let lock = lock_file
-        .as_deref()
-        .map(|file| LockGuard::take(file, &lock_path, |since| time_is_up(since, LOCK_TIMEOUT)));
+    let lock =
+        lock_file.as_deref().map(|file| LockGuard::take_within(file, &lock_path, LOCK_TIMEOUT));
     let lock = lock.transpose()?;
     let (ledger, durable) = durable()?;
     if broken.is_none() {

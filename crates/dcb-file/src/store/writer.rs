@@ -47,10 +47,19 @@ impl<'s> LockGuard<'s> {
         }
         Ok(Self { file })
     }
+
+    /// The same, for so long.
+    pub(crate) fn take_within(
+        file: &'s dyn DiskFile,
+        path: &Path,
+        timeout: Duration,
+    ) -> Result<Self, StoreError> {
+        Self::take(file, path, |since| time_is_up(since, timeout))
+    }
 }
 
 /// The error with which a wait for the lock ends that took too long.
-pub(crate) fn time_is_up(since: Instant, timeout: Duration) -> Result<(), StoreError> {
+fn time_is_up(since: Instant, timeout: Duration) -> Result<(), StoreError> {
     let waited = since.elapsed();
     match waited >= timeout {
         true => Err(StoreError::LockTimeout { waited }),
