@@ -103,6 +103,28 @@ impl Drop for Lead<'_> {
     }
 }
 
+/// The requests of a group. Should the thread that writes it panic, in a disk or a subscriber of its
+/// caller's own making, the others are told instead of waiting for ever.
+struct Taken<'s> {
+    store: &'s FileStore,
+    requests: Vec<Arc<Request>>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        self.store.log_mut().unstage();
+        let reason = "a thread panicked while it was writing; open the store again";
+        self.store.poison(reason.into());
+        for request in &self.requests {
+            *request.answer() = Some(Err(StoreError::ReadOnly { reason: reason.into() }));
+            request.call();
+        }
+    }
+}
+
 /// A group on its way to the disk.
 struct Group {
     bytes: Vec<u8>,
@@ -172,7 +194,9 @@ impl FileStore {
     /// to the front of the queue.
     fn commit_group(&self, requests: Vec<Arc<Request>>, own: &Arc<Request>) {
         let mut answers = Vec::with_capacity(requests.len());
-        let written = self.write_group(&requests, &mut answers);
+        let mut taken = Taken { store: self, requests };
+        let written = self.write_group(&taken.requests, &mut answers);
+        let requests = std::mem::take(&mut taken.requests);
         if let Err(error) = &written {
             self.log_mut().unstage();
             answers.clear();

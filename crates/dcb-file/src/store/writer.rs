@@ -281,9 +281,14 @@ impl FileStore {
             "an earlier write failed ({error}); whether its events were kept is found out when the \
              store is opened again"
         );
+        self.poison(reason);
+        error
+    }
+
+    /// Makes this process refuse all further writes, and forget what it folded.
+    pub(super) fn poison(&self, reason: String) {
         *self.read_only() = Some(ReadOnly::Poisoned(reason));
         self.folds.clear();
-        error
     }
 
     /// Makes everything durable that any process appended, and has the store's ledger say so: any
