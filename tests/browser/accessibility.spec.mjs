@@ -7,6 +7,13 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** The main states, and how to get there. */
 const states = {
   'an empty cart': async () => {},
+  'an empty cart after a sale': async (till) => {
+    await till.scan(MUG);
+    await till.scan(CLOCK);
+    await till.press('F12');
+    await till.button('Next sale').click();
+    await expect(till.recent.first()).toContainText('None left');
+  },
   'a cart': async (till) => {
     await till.scan(MUG);
     await till.scan(BIRD);

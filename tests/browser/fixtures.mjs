@@ -23,6 +23,7 @@ export class Till {
     this.search = page.getByRole('searchbox');
     this.receipt = page.getByRole('region', { name: 'Receipt', exact: true });
     this.tiles = page.getByRole('group', { name: 'Products' }).getByRole('button');
+    this.recent = page.getByRole('region', { name: 'Sold last' }).getByRole('button');
   }
 
   async open(url) {

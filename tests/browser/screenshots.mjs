@@ -89,10 +89,11 @@ const states = {
     await page.getByRole('heading', { name: 'Sold' }).waitFor();
   },
   async 'after-a-sale'({ page }) {
-    await scanAll(page, [UMBRELLA, BIRD]);
+    await scanAll(page, [UMBRELLA, KITCHEN, BIRD]);
     await page.keyboard.press('F12');
     await page.getByRole('heading', { name: 'Sold' }).waitFor();
     await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Sold last' }).waitFor();
   },
   async short({ page }) {
     await scanAll(page, [MUG, GREEN_CLOCK, GREEN_CLOCK, GREEN_CLOCK]);

@@ -105,6 +105,58 @@ test.describe('selling', () => {
     await expect(till.receipt).toContainText(MUG.name);
   });
 
+  test('offers what was sold last for the next cart, also after a restart', async ({
+    till,
+    shop,
+  }) => {
+    const begin = till.page.getByText('Scan or type');
+    await expect(till.page.getByText('Nothing yet')).toBeVisible();
+    const place = await begin.boundingBox();
+    await till.scan(MUG);
+    await till.scan(BIRD);
+    await till.press('F12');
+    await till.button('Next sale').click();
+    await expect(till.recent).toContainText([BIRD.name, MUG.name]);
+    expect(await begin.boundingBox()).toEqual(place);
+    await shop.kill();
+    await till.open(await shop.serve());
+    // Nobody may have seen the receipt.
+    await till.button('Next sale').click();
+    await expect(till.recent).toContainText([BIRD.name, MUG.name]);
+    await expect(till.recent.first()).toContainText('£1.69');
+    await till.recent.first().click();
+    await expect(till.line(BIRD)).toContainText('1×');
+    await expect(till.recent).toHaveCount(0);
+    await till.press('Delete');
+    await till.recent.last().focus();
+    await till.press('Enter');
+    await expect(till.line(MUG)).toContainText('1×');
+    await expect(till.total).toHaveText('£1.06');
+  });
+
+  test('looks up what was sold last when the tiles are there, and never while something is in the cart', async ({
+    till,
+  }) => {
+    const calls = [];
+    const note = (what) => (call) => {
+      const { pathname } = new URL(call.url());
+      if (pathname.startsWith('/api/call/')) calls.push(`${what} ${pathname.slice(10)}`);
+    };
+    till.page.on('request', note('asked'));
+    till.page.on('response', note('told'));
+    await till.page.reload();
+    await expect(till.page.getByText('Nothing yet')).toBeVisible();
+    const isTold = calls.indexOf('told search');
+    expect(isTold).toBeGreaterThanOrEqual(0);
+    expect(calls.indexOf('asked recently_sold')).toBeGreaterThan(isTold);
+    calls.length = 0;
+    await till.scan(MUG);
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toBeVisible();
+    expect(calls).toContain('asked scan');
+    expect(calls).not.toContain('asked recently_sold');
+  });
+
   test('refuses less cash than the total before anything is sent', async ({ till }) => {
     await till.scan(MUG);
     await till.press('F9');

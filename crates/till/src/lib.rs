@@ -56,6 +56,7 @@ mod operations;
 pub mod queries;
 pub mod reasons;
 pub mod receipts;
+pub mod recent;
 pub mod replay;
 pub mod retail;
 pub mod search;

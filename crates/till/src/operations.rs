@@ -15,6 +15,7 @@ use crate::nearest::nearest;
 use crate::queries::{AboutShop, AboutStore, FindProduct, FindProducts, Query, ReportSales};
 use crate::reasons::TellEvents;
 use crate::receipts::{FindReceipt, PrintedReceipt, PrintedRefund};
+use crate::recent::RecentlySold;
 use crate::search::{Scan, Search};
 use crate::shifts::{AboutShift, ReportX, ReportZ};
 use crate::staff::{
@@ -36,6 +37,7 @@ pub const OPERATIONS: &[Operation] = &[
     query::<FindProduct>("One product by SKU or barcode, with its stock and limits"),
     query::<Search>("Products by the first letters of words, the best first, at most 50"),
     query::<Scan>("What a scanned barcode or a typed SKU stands for"),
+    query::<RecentlySold>("What this till sold last, the newest first, at most 3 products"),
     query::<AboutShift>("This till's open shift"),
     query::<CurrentCart>("The cart this till was at, or its receipt if it was sold"),
     draft::<SaveCart>("Keep the cart this till is at, safe from a crash, until its checkout"),

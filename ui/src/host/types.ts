@@ -24,6 +24,8 @@ export interface Operations {
 	search: { input: Search; output: Found };
 	/** What a scanned barcode or a typed SKU stands for. */
 	scan: { input: Scan; output: Scanned };
+	/** What this till sold last, the newest first, at most 3 products. */
+	recently_sold: { input: RecentlySold; output: Array<ProductOnHand> };
 	/** This till's open shift. */
 	shift: { input: AboutShift; output: TillState };
 	/** The cart this till was at, or its receipt if it was sold. */
@@ -1027,6 +1029,16 @@ export type ReceiveStock = {
 	/** What came, at most `MAX_LINES` lines. */
 	lines: Array<DeliveryLine>,
 };
+
+/**
+ * Asks what this till sold last: each product once, the newest first, at most `MAX_RECENT`.
+ *
+ * It is about what goes over this counter, so what other tills sell is left out. A refund brings
+ * nothing back into it, nor does it take anything away. What has run out stays, and says so: only
+ * a sale at this till moves anything under the cashier's finger. Only this till's last sales are
+ * read, however many there were.
+ */
+export type RecentlySold = Record<symbol, never>;
 
 /** What made a sale cheaper. */
 export type ReducedBy = { "discount": string | null } | { "promotion": PromotionId } | { "coupon": CouponId } | { "points": number };

@@ -18,6 +18,8 @@ import { warn } from './sound';
 
 /** The least time between two looks at the products of the cart, in milliseconds. */
 const LIVE_GAP_MS = 500;
+/** The least time between two looks at what was sold last, in milliseconds: one question each. */
+const RECENT_GAP_MS = 100;
 /** How long a scan may be looked up before its code is shown, in milliseconds. */
 const LOOK_UP_MS = 150;
 /** The most digits that are typed at once. */
@@ -60,6 +62,8 @@ export class Sale {
   entry = $state('');
   /** The receipt of the sale before this one. */
   last = $state.raw<PrintedReceipt>();
+  /** What was sold at this till last, the newest first; `undefined` until it is known. */
+  recent = $state.raw<ProductOnHand[]>();
   /** Why what was tried last was refused, where that is about no line. */
   trouble = $state.raw<Refusal>();
   /** How the checkout that was refused last was to be paid. */
@@ -85,6 +89,8 @@ export class Sale {
 
   /** Looks again at the products in the cart. */
   readonly refresh: () => void;
+  /** Looks again at what was sold at this till last. */
+  readonly refreshRecent: () => void;
 
   readonly total = $derived.by(() => this.cart.total?.gross);
   /** What is to be paid if all of it is paid in cash: what coins can pay. */
@@ -111,6 +117,7 @@ export class Sale {
       (cart) => this.#keeper.keep(cart),
     );
     this.refresh = throttled(() => this.#knowProducts(), LIVE_GAP_MS);
+    this.refreshRecent = throttled(() => this.#knowRecent(), RECENT_GAP_MS);
   }
 
   /**
@@ -489,6 +496,14 @@ export class Sale {
       } catch {
         // What was known of it stays.
       }
+    }
+  }
+
+  async #knowRecent(): Promise<void> {
+    try {
+      this.recent = await this.#session.call('recently_sold', {});
+    } catch {
+      // What was known stays.
     }
   }
 

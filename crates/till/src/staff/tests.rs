@@ -63,6 +63,7 @@ fn table() -> Vec<(&'static str, Option<Role>, Value)> {
         ("product", Some(Cashier), json!({"code": "21071"})),
         ("search", Some(Cashier), json!({"text": ""})),
         ("scan", Some(Cashier), json!({"code": "21071"})),
+        ("recently_sold", Some(Cashier), json!({})),
         ("shift", Some(Cashier), json!({})),
         ("cart", Some(Cashier), json!({})),
         ("save_cart", Some(Cashier), json!({"cart": {"id": Uuid::now_v7(), "lines": []}})),
