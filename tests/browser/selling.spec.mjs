@@ -33,6 +33,23 @@ test.describe('selling', () => {
     ]);
   });
 
+  for (const [key, tender] of [
+    ['F10', 'card'],
+    ['F12', 'cash'],
+  ])
+    test(`takes by ${tender} what the label of a scale says, not what its weight comes to`, async ({
+      till,
+      shop,
+    }) => {
+      await till.scan('2300001008325');
+      await expect(till.line({ id: 'CHEDDAR' })).toContainText('£8.32');
+      await expect(till.total).toHaveText('£8.32');
+      await till.press(key);
+      await expect(till.receipt).toContainText('T1-1');
+      const { gross, payments } = await shop.call('receipt', { receipt: 'T1-1' });
+      expect({ gross, payments }).toMatchObject({ gross: 832, payments: [{ tender, amount: 832 }] });
+    });
+
   test('takes Pay, 5, 0, Enter for cash that is given', async ({ till }) => {
     await till.scan(MUG);
     await till.scan(BIRD);
