@@ -47,7 +47,10 @@ test.describe('selling', () => {
       await till.press(key);
       await expect(till.receipt).toContainText('T1-1');
       const { gross, payments } = await shop.call('receipt', { receipt: 'T1-1' });
-      expect({ gross, payments }).toMatchObject({ gross: 832, payments: [{ tender, amount: 832 }] });
+      expect({ gross, payments }).toMatchObject({
+        gross: 832,
+        payments: [{ tender, amount: 832 }],
+      });
     });
 
   test('takes Pay, 5, 0, Enter for cash that is given', async ({ till }) => {
@@ -131,6 +134,25 @@ test.describe('selling', () => {
     await expect(till.receipt).toBeHidden();
     await till.press('Escape');
     await expect(till.line(MUG)).toBeVisible();
+  });
+
+  test('takes no more cash than anyone gives, and no digits beyond that', async ({ till }) => {
+    const tooMuch = till.page.getByText('That is more than anyone gives: check the amount');
+    await till.scan(MUG);
+    await till.press('F9');
+    await till.type('1001.07');
+    await expect(tooMuch).toBeVisible();
+    await expect(till.page.getByRole('button', { name: /^Take/ })).toBeDisabled();
+    await till.press('Enter');
+    await expect(till.receipt).toBeHidden();
+    for (let digit = 0; digit < 7; digit++) await till.press('Backspace');
+    await till.type('99999999');
+    await expect(till.button('Take £9,999')).toBeDisabled();
+    for (let digit = 0; digit < 4; digit++) await till.press('Backspace');
+    await till.type('1001.06');
+    await expect(tooMuch).toBeHidden();
+    await till.press('Enter');
+    await expect(till.receipt.getByRole('status')).toContainText('£1,000.00');
   });
 
   test('sells a product that costs nothing', async ({ till, shop }) => {

@@ -23,6 +23,9 @@ const LOOK_UP_MS = 150;
 /** The most digits that are typed at once. */
 const MAX_ENTRY = 14;
 
+/** Nobody gives more cash than this beyond what is due, in whole units of the currency. */
+const MOST_CHANGE = 1_000;
+
 /** What is wrong with an approval, not with what it is for. */
 const PIN_REFUSALS = new Set<string>(['pin_wrong', 'pin_locked', 'staff_unknown']);
 
@@ -101,6 +104,17 @@ export class Sale {
   /** The cash that is typed; nothing typed means the exact amount. */
   readonly given = $derived.by(() =>
     this.entry === '' ? this.cashTotal : this.#session.money.parse(this.entry),
+  );
+
+  /** The most cash that anyone gives for this cart. */
+  readonly #mostGiven = $derived.by(
+    () => (this.cashTotal ?? 0) + MOST_CHANGE * 10 ** this.#session.money.decimals,
+  );
+  /** Whether more cash is typed than anyone gives. */
+  readonly isTooMuchGiven = $derived.by(() => (this.given ?? 0) > this.#mostGiven);
+  /** Whether the cash that is typed can be taken. */
+  readonly canTake = $derived.by(
+    () => this.given !== undefined && this.given >= (this.cashTotal ?? 0) && !this.isTooMuchGiven,
   );
 
   constructor(session: Session) {
@@ -274,8 +288,8 @@ export class Sale {
   payGiven(): void {
     this.inOrder(() => {
       const { given, entry } = this;
-      if (given !== undefined)
-        void this.#pay(entry === '' ? { tender: 'cash' } : { tender: 'cash', given });
+      if (given === undefined || !this.canTake) return;
+      void this.#pay(entry === '' ? { tender: 'cash' } : { tender: 'cash', given });
     });
   }
 
@@ -496,6 +510,10 @@ export class Sale {
   #canType(text: string): boolean {
     const isQuantity = this.phase.is === 'selling' && this.#session.shift;
     const decimals = isQuantity ? 3 : this.#session.money.decimals;
+    // Digits that make no sense are not taken: an amount that is cut off by the screen misleads.
+    const whole = text.split('.')[0]?.length ?? 0;
+    const most = String(Math.trunc(this.#mostGiven / 10 ** decimals)).length;
+    if (this.phase.is === 'paying' && whole > most) return false;
     return parseDecimal(text, decimals) !== undefined && (decimals > 0 || !text.includes('.'));
   }
 }
