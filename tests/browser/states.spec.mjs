@@ -245,6 +245,7 @@ test.describe('what happens elsewhere', () => {
     await shop.act('close_shift', { shift: shift.shift, countedCash: 10_000 });
     await expect(till.page.getByText('The shift isn’t open yet')).toBeVisible();
     await expect(till.page.getByText('The cart is kept: 1 line.')).toBeVisible();
+    await till.type('100');
     await till.press('Enter');
     await expect(till.line(MUG)).toBeVisible();
   });

@@ -106,6 +106,10 @@ export class Sale {
     this.entry === '' ? this.cashTotal : this.#session.money.parse(this.entry),
   );
 
+  /** The cash in the drawer that is typed; nothing typed is none, a 0 must be typed too. */
+  readonly float = $derived.by(() =>
+    /\d/.test(this.entry) ? this.#session.money.parse(this.entry) : undefined,
+  );
   /** The most cash that anyone gives for this cart. */
   readonly #mostGiven = $derived.by(
     () => (this.cashTotal ?? 0) + MOST_CHANGE * 10 ** this.#session.money.decimals,
@@ -246,9 +250,9 @@ export class Sale {
     });
   }
 
-  /** Opens the shift with the cash that was typed. */
+  /** Opens the shift with the cash that was typed; nothing happens until some is. */
   async openShift(): Promise<void> {
-    const float = this.#session.money.parse(this.entry);
+    const { float } = this;
     if (this.#session.shift || float === undefined) return;
     this.trouble = this.refused = undefined;
     try {
