@@ -139,10 +139,10 @@ export class Cart {
     this.selectedId = stray.id;
   }
 
-  /** Changes how much of a line there is; nothing of it removes it. */
+  /** Changes how much of a line there is, at most `MAX_QUANTITY`; nothing of it removes it. */
   setQuantity(line: Line, quantity: number): void {
     if (quantity <= 0) return this.remove(line);
-    line.quantity = Math.min(quantity, MAX_QUANTITY);
+    line.quantity = quantity;
     line.label = undefined;
     line.refusal = undefined;
     this.#changed();
