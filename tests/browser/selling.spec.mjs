@@ -230,6 +230,19 @@ test.describe('the cart', () => {
     await expect(till.line(MUG)).toBeHidden();
     await expect(till.page.getByText('Scan or type')).toBeVisible();
   });
+
+  test('says what leaves it when it is emptied', async ({ till }) => {
+    const dialog = till.page.getByRole('dialog');
+    const clear = till.page.getByRole('button', { name: 'Clear', exact: true });
+    await till.scan('4006381333931');
+    await clear.click();
+    await expect(dialog).toContainText('1 code without a product leaves the cart.');
+    await till.button('Keep').click();
+    await till.scan(MUG);
+    await till.scan(MUG);
+    await clear.click();
+    await expect(dialog).toContainText('2 items and 1 code without a product leave the cart.');
+  });
 });
 
 test.describe('search', () => {
