@@ -175,6 +175,38 @@ test('a shift is closed by a blind count, and one that is off goes on with a PIN
   expect(journal.hash).toMatch(/^[0-9a-f]{64}$/);
 });
 
+test('a count is of whole numbers, and at least one of them is typed', async ({ till, shop }) => {
+  await till.page.getByRole('button', { name: 'Open since' }).click();
+  const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
+  const close = till.button('Close the shift');
+  await expect(dialog).toContainText('Enter at least one number');
+  await expect(close).toBeDisabled();
+  const fifties = dialog.getByLabel('£50', { exact: true });
+  for (const nonsense of ['abc--2', '-2', '1.5', '99999999999999']) {
+    await fifties.fill(nonsense);
+    await expect(fifties).toHaveValue(nonsense);
+    await expect(fifties).toHaveAttribute('aria-invalid', 'true');
+    await expect(dialog).toContainText('Only whole numbers up to 999,999 count');
+    await expect(close).toBeDisabled();
+  }
+  await fifties.fill('2');
+  await expect(fifties).toHaveAttribute('aria-invalid', 'false');
+  await close.click();
+  const done = till.page.getByRole('dialog', { name: 'The shift is closed' });
+  await expect(done).toContainText('Nothing missing');
+  await till.press('Enter');
+  await expect(done).toBeHidden();
+  // The next shift is not opened by a key too many.
+  await till.press('Enter');
+  await till.press('Enter');
+  await expect(till.page.getByRole('button', { name: /^Open shift/ })).toBeDisabled();
+  expect((await shop.call('shift')).shift ?? null).toBeNull();
+  await till.type('0');
+  await till.press('Enter');
+  await expect(till.page.getByText('Scan or type')).toBeVisible();
+  expect((await shop.call('shift')).shift.float).toBe(0);
+});
+
 test('what is sold after the drawer was counted has it counted again', async ({ till, shop }) => {
   await till.page.getByRole('button', { name: 'Open since' }).click();
   const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });

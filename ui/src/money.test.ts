@@ -23,7 +23,10 @@ describe('a cart', () => {
     for (const text of carts) {
       const { lines, gross, net, tax, cash, ...rules } = JSON.parse(text) as PricingRules &
         Amounts & { lines: [number, number, number][]; cash: number };
-      const priced = lines.map(([price, quantity, taxRate]) => ({ price, quantity, taxRate }));
+      const priced = lines.map(([price, quantity, taxRate]) => ({
+        amount: amountOfLine(price, quantity),
+        taxRate,
+      }));
       expect(amountsOf(priced, rules), text).toEqual({ gross, net, tax });
       expect(inCash(gross, rules), text).toBe(cash);
     }
@@ -32,12 +35,15 @@ describe('a cart', () => {
 
   test('is exact up to the largest amount, and has none beyond', () => {
     const rules = { taxMode: 'excluded' } as const;
-    const line = { price: 999_999_999, quantity: 9_000_000_000, taxRate: 0 };
-    expect(amountOfLine(line.price, line.quantity)).toBe(8_999_999_991_000_000);
+    const amount = amountOfLine(999_999_999, 9_000_000_000);
+    expect(amount).toBe(8_999_999_991_000_000);
+    const line = { amount, taxRate: 0 };
     expect(amountsOf([line], rules)?.gross).toBe(8_999_999_991_000_000);
     expect(amountsOf([{ ...line, taxRate: 10 }], rules)).toBeUndefined();
     expect(amountsOf([line, line], rules)).toBeUndefined();
-    expect(amountOfLine(line.price, 1_000_000_000_000)).toBeUndefined();
+    const beyond = amountOfLine(999_999_999, 1_000_000_000_000);
+    expect(beyond).toBeUndefined();
+    expect(amountsOf([{ amount: beyond, taxRate: 0 }], rules)).toBeUndefined();
   });
 });
 

@@ -20,9 +20,8 @@ export type PricingRules = Pick<ShopSettings, 'taxMode' | 'taxRounding' | 'small
 
 /** A line that is priced. */
 export interface PricedLine {
-  /** Of one unit. */
-  price: number;
-  quantity: number;
+  /** What it comes to, before tax that comes on top; `undefined` if that is too large. */
+  amount: number | undefined;
   taxRate: number;
 }
 
@@ -35,12 +34,11 @@ export interface Amounts {
 
 /** `quantity` at `price`, before tax that comes on top; `undefined` if it is too large to be exact. */
 export function amountOfLine(price: number, quantity: number): number | undefined {
-  return exact(timesQuantity(price, quantity));
+  return exact(scaled(BigInt(price), BigInt(quantity), BigInt(UNIT)));
 }
 
 /**
- * What lines come to. Each is rounded; then their tax is, on each line or on all lines of a rate
- * together. `undefined` if that is too large to be exact.
+ * What lines come to. Their tax is rounded, on each line or on all lines of a rate together. `undefined` if that is too large to be exact.
  */
 export function amountsOf(lines: PricedLine[], rules: PricingRules): Amounts | undefined {
   const isIncluded = rules.taxMode === 'included';
@@ -51,8 +49,10 @@ export function amountsOf(lines: PricedLine[], rules: PricingRules): Amounts | u
     tax += scaled(amount, points, isIncluded ? 10_000n + points : 10_000n);
   };
   const byRate = new Map<number, bigint>();
-  for (const { price, quantity, taxRate } of lines) {
-    const amount = timesQuantity(price, quantity);
+  for (const line of lines) {
+    if (line.amount === undefined) return undefined;
+    const { taxRate } = line;
+    const amount = BigInt(line.amount);
     sum += amount;
     if (rules.taxRounding === 'receipt') byRate.set(taxRate, (byRate.get(taxRate) ?? 0n) + amount);
     else taxed(amount, taxRate);
@@ -67,10 +67,6 @@ export function amountsOf(lines: PricedLine[], rules: PricingRules): Amounts | u
 export function inCash(amount: number, { smallestCoin = 1 }: PricingRules): number {
   const coin = BigInt(smallestCoin);
   return Number(scaled(BigInt(amount), 1n, coin) * coin);
-}
-
-function timesQuantity(price: number, quantity: number): bigint {
-  return scaled(BigInt(price), BigInt(quantity), BigInt(UNIT));
 }
 
 function exact(amount: bigint): number | undefined {

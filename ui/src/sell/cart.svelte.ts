@@ -76,14 +76,7 @@ export class Cart {
   readonly strays = $derived(this.rows.filter((row) => row instanceof Stray));
   readonly selected = $derived(this.rows.find((row) => row.id === this.selectedId));
   /** What all lines come to; `undefined` if that is too large to be sold. */
-  readonly total: Amounts | undefined = $derived.by(() => {
-    const priced = ({ scannedPrice: price, quantity, taxRate }: Line) => ({
-      price,
-      quantity,
-      taxRate,
-    });
-    return amountsOf(this.lines.map(priced), this.#rules());
-  });
+  readonly total: Amounts | undefined = $derived.by(() => amountsOf(this.lines, this.#rules()));
   /** How much there is of each product, over all lines. */
   readonly wanted: ReadonlyMap<string, number> = $derived.by(() => {
     const wanted = new Map<string, number>();
@@ -146,10 +139,10 @@ export class Cart {
     this.selectedId = stray.id;
   }
 
-  /** Changes how much of a line there is; nothing of it removes it. */
+  /** Changes how much of a line there is, at most `MAX_QUANTITY`; nothing of it removes it. */
   setQuantity(line: Line, quantity: number): void {
     if (quantity <= 0) return this.remove(line);
-    line.quantity = Math.min(quantity, MAX_QUANTITY);
+    line.quantity = quantity;
     line.label = undefined;
     line.refusal = undefined;
     this.#changed();

@@ -48,6 +48,14 @@ describe('a cart', () => {
     expect(cart.total).toEqual({ gross: 408, net: 340, tax: 68 });
   });
 
+  test('comes to what the label of a scale says, until its quantity is changed', () => {
+    const label = { code: '2300001008325', quantity: 450, price: 832 };
+    const line = cart.add(product('CHEDDAR', 1850), undefined, label);
+    expect([line.amount, cart.total?.gross]).toEqual([832, 832]);
+    cart.setQuantity(line, 450);
+    expect([line.amount, cart.total?.gross]).toEqual([833, 833]);
+  });
+
   test('has no total when it is too large to be exact', () => {
     for (let index = 0; index < 10; index++)
       cart.setQuantity(cart.add(product(`P${index}`, 999_999_999)), 1_000_000_000);

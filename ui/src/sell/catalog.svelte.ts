@@ -11,7 +11,10 @@ interface Found {
   category: string;
   /** The products in their places on the screen. */
   products: ProductOnHand[];
-  /** The one that fits the text best, wherever it stands; none if there is no text. */
+  /**
+   * The one that fits the text best, wherever it stands; none if there is no text. Digits fit only
+   * what has them as its SKU or barcode, never a name.
+   */
   best: ProductOnHand | undefined;
 }
 
@@ -69,7 +72,7 @@ export class Catalog {
     try {
       const input = category === '' ? { text } : { text, category };
       const { products } = await this.#session.call('search', input);
-      const best = text.trim() === '' ? undefined : products[0];
+      const best = bestOf(products, text.trim());
       const found = { text, category, products, best };
       if (asked === this.#asked) this.found = keepPlaces(this.found, found);
       return found;
@@ -78,6 +81,16 @@ export class Catalog {
       return undefined;
     }
   }
+}
+
+/** Whether a text can only be a code that somebody types: it is no part of a name. */
+export function isCode(text: string): boolean {
+  return /^\d+$/.test(text);
+}
+
+function bestOf(products: ProductOnHand[], text: string): ProductOnHand | undefined {
+  if (!isCode(text)) return text === '' ? undefined : products[0];
+  return products.find(({ id, barcodes }) => id === text || barcodes.includes(text));
 }
 
 /** Nothing moves under a finger because something was sold elsewhere. */

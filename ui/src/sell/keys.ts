@@ -12,6 +12,8 @@ export interface Keys {
   listening(): boolean;
   /** A code was scanned. */
   scanned(code: string): void;
+  /** A code was scanned while a dialog is open, behind which nobody would see what it does. */
+  missed(code: string, dialog: Element): void;
   /** Something was typed outside of any field, and it was no code. */
   typed(text: string): void;
   /** What `typed` has done can be undone with this, if it turns out to belong to a code. */
@@ -19,6 +21,8 @@ export interface Keys {
   /** A key was pressed that is no text; tells whether it meant something. */
   pressed(event: KeyboardEvent): boolean;
 }
+
+const DIALOG = '[role=dialog], [role=alertdialog]';
 
 /** Listens to the whole page; returns how to stop. */
 export function listenToKeys(page: Window, keys: Keys): () => void {
@@ -44,7 +48,9 @@ export function listenToKeys(page: Window, keys: Keys): () => void {
       clearTimeout(timer);
       held = '';
       undo();
-      keys.scanned(verdict.code);
+      const dialog = page.document.querySelector(DIALOG);
+      if (dialog) keys.missed(verdict.code, dialog);
+      else keys.scanned(verdict.code);
       return;
     }
     if (verdict.is === 'first') {
@@ -84,7 +90,7 @@ export function fieldOf(target: EventTarget | null): HTMLInputElement | undefine
 
 /** Whether a dialog is open over the page and has the focus. */
 export function isInDialog(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest('[role=dialog], [role=alertdialog]') !== null;
+  return target instanceof Element && target.closest(DIALOG) !== null;
 }
 
 /** Remembers what is in a field; returns how to put it back. */

@@ -9,10 +9,10 @@ import {
   type ProductOnHand,
 } from '../host';
 import { freshId } from '../id';
-import { UNIT, inCash, parseDecimal } from '../money';
+import { UNIT, formatQuantity, inCash, parseDecimal } from '../money';
 import type { Session } from '../session.svelte';
 import { throttled } from '../throttle';
-import { Cart, Line, Stray } from './cart.svelte';
+import { Cart, Line, MAX_QUANTITY, Stray } from './cart.svelte';
 import { Keeper } from './keeper';
 import { warn } from './sound';
 
@@ -24,6 +24,11 @@ const RECENT_GAP_MS = 100;
 const LOOK_UP_MS = 150;
 /** The most digits that are typed at once. */
 const MAX_ENTRY = 14;
+/** The most digits of a quantity before its point; more are a code. */
+const MAX_QUANTITY_DIGITS = 4;
+
+/** Nobody gives more cash than this beyond what is due, in whole units of the currency. */
+const MOST_CHANGE = 1_000;
 
 /** What is wrong with an approval, not with what it is for. */
 const PIN_REFUSALS = new Set<string>(['pin_wrong', 'pin_locked', 'staff_unknown']);
@@ -107,6 +112,28 @@ export class Sale {
   /** The cash that is typed; nothing typed means the exact amount. */
   readonly given = $derived.by(() =>
     this.entry === '' ? this.cashTotal : this.#session.money.parse(this.entry),
+  );
+
+  /** Whether the digits that are typed are a code: too many for a quantity, or of no line. */
+  readonly isCodeTyped = $derived.by(
+    () =>
+      this.phase.is === 'selling' &&
+      /^\d+$/.test(this.entry) &&
+      (this.entry.length > MAX_QUANTITY_DIGITS || !(this.cart.selected instanceof Line)),
+  );
+  /** The cash in the drawer that is typed; nothing typed is none, a 0 must be typed too. */
+  readonly float = $derived.by(() =>
+    /\d/.test(this.entry) ? this.#session.money.parse(this.entry) : undefined,
+  );
+  /** The most cash that anyone gives for this cart. */
+  readonly #mostGiven = $derived.by(
+    () => (this.cashTotal ?? 0) + MOST_CHANGE * 10 ** this.#session.money.decimals,
+  );
+  /** Whether more cash is typed than anyone gives. */
+  readonly isTooMuchGiven = $derived.by(() => (this.given ?? 0) > this.#mostGiven);
+  /** Whether the cash that is typed can be taken. */
+  readonly canTake = $derived.by(
+    () => this.given !== undefined && this.given >= (this.cashTotal ?? 0) && !this.isTooMuchGiven,
   );
 
   constructor(session: Session) {
@@ -196,11 +223,12 @@ export class Sale {
     else if (this.#canType(entry + key)) this.entry = entry + key;
   }
 
-  /** Takes what was typed for what it is: cash given, cash in the drawer, a quantity; or goes on. */
+  /** Takes what was typed for what it is: cash given, cash in the drawer, a code, a quantity; or goes on. */
   confirm(): void {
     this.inOrder(() => {
       if (this.phase.is === 'paying') this.payGiven();
       else if (this.#session.shift === null) void this.openShift();
+      else if (this.isCodeTyped) this.#lookUp();
       else if (this.entry !== '') this.setQuantity();
       else this.next();
     });
@@ -225,7 +253,10 @@ export class Sale {
       const { selected } = this.cart;
       if (this.phase.is !== 'selling' || !(selected instanceof Line)) return;
       this.trouble = undefined;
-      this.cart.setQuantity(selected, selected.quantity + units * UNIT);
+      const quantity = selected.quantity + units * UNIT;
+      if (quantity <= MAX_QUANTITY) return this.cart.setQuantity(selected, quantity);
+      this.said = `A line holds at most ${formatQuantity(MAX_QUANTITY)}. Scan it again for another.`;
+      warn();
     });
   }
 
@@ -239,9 +270,9 @@ export class Sale {
     });
   }
 
-  /** Opens the shift with the cash that was typed. */
+  /** Opens the shift with the cash that was typed; nothing happens until some is. */
   async openShift(): Promise<void> {
-    const float = this.#session.money.parse(this.entry);
+    const { float } = this;
     if (this.#session.shift || float === undefined) return;
     this.trouble = this.refused = undefined;
     try {
@@ -281,8 +312,8 @@ export class Sale {
   payGiven(): void {
     this.inOrder(() => {
       const { given, entry } = this;
-      if (given !== undefined)
-        void this.#pay(entry === '' ? { tender: 'cash' } : { tender: 'cash', given });
+      if (given === undefined || !this.canTake) return;
+      void this.#pay(entry === '' ? { tender: 'cash' } : { tender: 'cash', given });
     });
   }
 
@@ -316,6 +347,13 @@ export class Sale {
   /** Shows the receipt of the sale before this one again. */
   showLast(): void {
     if (this.last && this.cart.rows.length === 0) this.phase = { is: 'done', receipt: this.last };
+  }
+
+  /** Takes what was typed as a code, as if it had been scanned. */
+  #lookUp(): void {
+    const code = this.entry;
+    this.entry = '';
+    void this.scan(code);
   }
 
   /** Does something after all that came before, whatever became of that. */
@@ -511,6 +549,11 @@ export class Sale {
   #canType(text: string): boolean {
     const isQuantity = this.phase.is === 'selling' && this.#session.shift;
     const decimals = isQuantity ? 3 : this.#session.money.decimals;
+    // Digits that make no sense are not taken: an amount that is cut off by the screen misleads.
+    const [{ length: whole } = '', places] = text.split('.');
+    const most = String(Math.trunc(this.#mostGiven / 10 ** decimals)).length;
+    if (this.phase.is === 'paying' && whole > most) return false;
+    if (isQuantity && places !== undefined && whole > MAX_QUANTITY_DIGITS) return false;
     return parseDecimal(text, decimals) !== undefined && (decimals > 0 || !text.includes('.'));
   }
 }
