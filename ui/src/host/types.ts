@@ -771,7 +771,7 @@ export type Payment = {
 	/** How it is paid. */
 	tender: Tender,
 	/**
-	 * Of cash what is given, from which change comes, of at most [`Currency::most_change`]; of all
+	 * Of cash what is given, from which change comes, of at most `Currency::most_change`; of all
 	 * else what it is charged. Positive, or nothing in cash for what no coin can pay.
 	 */
 	amount: Money,
