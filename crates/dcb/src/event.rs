@@ -212,6 +212,11 @@ impl From<FlatEvent> for SequencedEvent {
 }
 
 impl SequencedEvent {
+    /// Reads type and data as [`EventRef::typed`] does.
+    pub fn typed<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        self.as_event_ref().typed()
+    }
+
     /// The same, borrowed.
     pub fn as_event_ref(&self) -> EventRef<'_> {
         self.event.at(self.position)
@@ -531,6 +536,8 @@ mod tests {
         for value in [Course::Defined { capacity: 3 }, Course::Renamed { name: "é\"\n".into() }] {
             let event = Event::from_typed(&value, []).unwrap();
             assert_eq!(event.at(1).typed::<Course>().unwrap(), value);
+            let recorded = SequencedEvent { position: 1, event };
+            assert_eq!(recorded.typed::<Course>().unwrap(), value);
         }
     }
 
