@@ -288,6 +288,9 @@ pub struct EventBuilder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidEvent {
+    /// The type is blank.
+    #[error("the event's type is blank; name what happened, such as ProductSold")]
+    BlankType,
     /// A tag is malformed.
     #[error(transparent)]
     Tag(#[from] InvalidTag),
@@ -369,6 +372,7 @@ impl EventBuilder {
     /// The event, or the first mistake made on the way.
     pub fn build(self) -> Result<Event, InvalidEvent> {
         match self.error {
+            None if self.event.event_type.trim().is_empty() => Err(InvalidEvent::BlankType),
             None => Ok(self.event),
             Some(error) => Err(error),
         }
@@ -523,6 +527,14 @@ mod tests {
     fn a_builder_tells_its_first_mistake() {
         let error = Event::builder("T").tag("a b", "1").data_text("nonsense").build().unwrap_err();
         assert!(matches!(error, InvalidEvent::Tag(InvalidTag::BadKey(_))), "{error}");
+    }
+
+    #[test]
+    fn an_event_of_no_type_is_not_built() {
+        for blank in ["", " \t"] {
+            let error = Event::builder(blank).build().unwrap_err();
+            assert!(matches!(error, InvalidEvent::BlankType), "{error}");
+        }
     }
 
     #[test]
