@@ -84,8 +84,12 @@ impl From<StoreError> for Failure {
             StoreError::Damaged { .. } => Status::Damaged,
             _ => Status::Io,
         };
-        let next_step = match status {
-            Status::Damaged => {
+        let next_step = match &error {
+            // Without it no event can be read, so that nothing can be exported either.
+            StoreError::Damaged { place, .. } if place.ends_with("store.json:1") => {
+                ", or write it anew as docs/format.md says; the events are as they were"
+            }
+            StoreError::Damaged { .. } => {
                 "; `opossum store restore` makes a whole store of a backup, `opossum store export \
                  --skip-damaged` saves what can be read"
             }
@@ -113,5 +117,21 @@ fn status_of(error: &TillError) -> Status {
         }
         ErrorCode::Fault(Fault::Damaged) => Status::Damaged,
         ErrorCode::Fault(Fault::ReadOnly | Fault::DiskFull | Fault::Io) => Status::Io,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_is_advised_only_where_it_would_work() {
+        let advises = |place: &str| {
+            let error = StoreError::Damaged { place: place.into(), reason: "it is bad".into() };
+            let Failure::Message(Status::Damaged, message) = error.into() else { return None };
+            Some(message.contains("--skip-damaged"))
+        };
+        assert_eq!(advises("shop/events/0000000001.jsonl:7"), Some(true));
+        assert_eq!(advises("shop/store.json:1"), Some(false));
     }
 }

@@ -93,17 +93,19 @@ pub(crate) fn run(till: &Till, arguments: &ReportArguments) -> Outcome {
 const COLUMNS: [&str; 7] = ["key", "receipts", "items", "gross", "refunds", "net", "tax"];
 
 fn print_csv(report: &SalesReport) -> Outcome {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    let mut write = || {
-        csv.write_record(COLUMNS)?;
-        report.rows.iter().try_for_each(|row| csv.serialize(row))
-    };
-    write().map_err(|error| Failure::Message(Status::Io, error.to_string()))?;
-    let bytes =
-        csv.into_inner().map_err(|error| Failure::Message(Status::Io, error.to_string()))?;
+    let text = csv(report).map_err(|error| Failure::Message(Status::Io, error.to_string()))?;
     let mut output = Output::open();
-    output.text(&String::from_utf8_lossy(&bytes))?;
+    output.text(&text)?;
     output.finish()
+}
+
+/// The rows under their columns, which are named also where there is no row.
+fn csv(report: &SalesReport) -> Result<String, csv::Error> {
+    let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    csv.write_record(COLUMNS)?;
+    report.rows.iter().try_for_each(|row| csv.serialize(row))?;
+    let bytes = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The rows with their names beside their keys, if any has one.
@@ -139,4 +141,22 @@ fn print_table(
     let mut output = Output::open();
     output.text(&format!("{table}\n"))?;
     output.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_names_its_columns_once_however_many_rows_follow() {
+        let head = "key,receipts,items,gross,refunds,net,tax\n";
+        let row = SalesRow { key: "2026-03-02".into(), receipts: 2, ..SalesRow::default() };
+        let (none, two) = (
+            SalesReport::default(),
+            SalesReport { rows: vec![row.clone(), row], ..SalesReport::default() },
+        );
+        assert_eq!(csv(&none).unwrap(), head);
+        let line = "2026-03-02,2,0,0,0,0,0\n";
+        assert_eq!(csv(&two).unwrap(), format!("{head}{line}{line}"));
+    }
 }

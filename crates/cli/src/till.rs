@@ -191,7 +191,7 @@ fn telling_new_settings(till: &Till, work: impl FnOnce() -> Outcome) -> Outcome 
         eprintln!(
             "opossum: the shop is new, and got the settings of nobody's choice: it is called {:?}, \
              and trades in {} on days of {}, with tax in its prices. `opossum till call \
-             configure_shop` changes all but the currency; for another one begin a shop with it",
+             configure_shop` changes them, the currency only until a shift is opened",
             shop.name,
             shop.currency,
             String::from(shop.zone),

@@ -167,7 +167,7 @@ fn a_bad_tag_is_refused_before_anything_is_written() {
     let store = FileStore::create(dir.path(), Options::default()).unwrap();
     assert!(Event::builder("Happened").tag("", "1").build().is_err());
     assert!("".parse::<Tag>().is_err() && ":1".parse::<Tag>().is_err());
-    let blank = Event::builder(" ").build().unwrap();
+    let blank = Event { event_type: " ".into(), ..Event::builder("A").build().unwrap() };
     assert!(matches!(store.append(&[event(1), blank], None), Err(StoreError::Invalid(_))));
     assert_eq!(store.append(&[event(2)], None).unwrap(), [1]);
     assert_eq!(numbers(&store), [2]);

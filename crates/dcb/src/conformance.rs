@@ -280,7 +280,7 @@ pub fn a_failed_condition_names_the_first_conflict_and_writes_nothing(store: &dy
 }
 
 pub fn bad_batches_are_refused_and_write_nothing(store: &dyn EventStore) {
-    let blank = |event_type: &str| event(event_type, &[]);
+    let blank = |event_type: &str| Event { event_type: event_type.into(), ..event("A", &[]) };
     let refused = |batch: &[Event]| match store.append(batch, None) {
         Err(StoreError::Invalid(reason)) => reason,
         other => panic!("a bad batch came to {other:?}"),

@@ -212,6 +212,11 @@ impl From<FlatEvent> for SequencedEvent {
 }
 
 impl SequencedEvent {
+    /// Reads type and data as [`EventRef::typed`] does.
+    pub fn typed<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        self.as_event_ref().typed()
+    }
+
     /// The same, borrowed.
     pub fn as_event_ref(&self) -> EventRef<'_> {
         self.event.at(self.position)
@@ -283,6 +288,9 @@ pub struct EventBuilder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidEvent {
+    /// The type is blank.
+    #[error("the event's type is blank; name what happened, such as ProductSold")]
+    BlankType,
     /// A tag is malformed.
     #[error(transparent)]
     Tag(#[from] InvalidTag),
@@ -364,6 +372,7 @@ impl EventBuilder {
     /// The event, or the first mistake made on the way.
     pub fn build(self) -> Result<Event, InvalidEvent> {
         match self.error {
+            None if self.event.event_type.trim().is_empty() => Err(InvalidEvent::BlankType),
             None => Ok(self.event),
             Some(error) => Err(error),
         }
@@ -521,6 +530,14 @@ mod tests {
     }
 
     #[test]
+    fn an_event_of_no_type_is_not_built() {
+        for blank in ["", " \t"] {
+            let error = Event::builder(blank).build().unwrap_err();
+            assert!(matches!(error, InvalidEvent::BlankType), "{error}");
+        }
+    }
+
+    #[test]
     fn typed_events_convert_both_ways() {
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "type", content = "data")]
@@ -531,6 +548,8 @@ mod tests {
         for value in [Course::Defined { capacity: 3 }, Course::Renamed { name: "é\"\n".into() }] {
             let event = Event::from_typed(&value, []).unwrap();
             assert_eq!(event.at(1).typed::<Course>().unwrap(), value);
+            let recorded = SequencedEvent { position: 1, event };
+            assert_eq!(recorded.typed::<Course>().unwrap(), value);
         }
     }
 

@@ -134,7 +134,7 @@ fn moved(
     event: CashMoved,
     (state, cash): &(OpenShiftState, Money),
 ) -> Result<Vec<ShopEvent>, Refusal> {
-    state.is_open(&event.shift)?;
+    state.is_open(&event.shift, "Move the cash in that one.")?;
     if event.how != CashMove::PaidIn {
         is_in_drawer(event.amount, (state, *cash))?;
     }
@@ -233,6 +233,15 @@ mod tests {
 
     fn drop_of(amount: i64) -> DropCash {
         DropCash { shift: shift_at("T1"), amount: Money::new(amount) }
+    }
+
+    #[test]
+    fn cash_of_another_shift_is_refused_in_words_of_its_own() {
+        let elsewhere = MoveCash { shift: shift_at("T2"), ..pay(CashWay::In, 300) };
+        let refusal = refusal(given(shop()).when(act(elsewhere)).then_refused());
+        assert_eq!(refusal.code, RefusalCode::ShiftClosed);
+        let said = "Another shift is open at this till by now. Move the cash in that one.";
+        assert_eq!(refusal.message, said);
     }
 
     #[test]

@@ -341,7 +341,8 @@ pub struct Currency([u8; 3]);
 pub struct InvalidCurrency(String);
 
 impl Currency {
-    /// Reads a code of three capital letters. That it is in use is not checked.
+    /// Reads a code of three capital letters. Whether it is a currency's is told by
+    /// [`Currency::is_known`], so that what was recorded is read whatever ISO 4217 says by then.
     pub fn new(code: &str) -> Result<Self, InvalidCurrency> {
         match <[u8; 3]>::try_from(code.as_bytes()) {
             Ok(letters) if letters.iter().all(u8::is_ascii_uppercase) => Ok(Self(letters)),
@@ -355,16 +356,33 @@ impl Currency {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// How many decimals an amount is written with: 2, but for the currencies that ISO 4217 gives
-    /// another number.
+    /// Whether ISO 4217 lists it as a currency in which amounts are written: gold is none, and
+    /// neither is a code for testing.
+    pub fn is_known(&self) -> bool {
+        self.listed_decimals().is_some()
+    }
+
+    /// How many decimals an amount is written with, as ISO 4217 lists it; 2 if it does not.
     pub fn decimals(&self) -> u32 {
-        match self.code() {
-            "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF"
-            | "UGX" | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-            "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-            "CLF" | "UYW" => 4,
-            _ => 2,
-        }
+        self.listed_decimals().unwrap_or(2)
+    }
+
+    fn listed_decimals(&self) -> Option<u32> {
+        iso_currency::Currency::from_code(self.code())?.exponent().map(u32::from)
+    }
+
+    /// The most change that a till gives. Nobody gives more cash too much than the largest note is
+    /// worth: that is at most 10,000.00, or 10,000,000 where notes of 10,000 and more are common.
+    pub fn most_change(&self) -> Money {
+        let whole: i64 = match self.code() {
+            "ALL" | "AMD" | "AOA" | "ARS" | "BIF" | "CDF" | "CLP" | "COP" | "CRC" | "DJF"
+            | "GNF" | "HUF" | "IDR" | "IQD" | "IRR" | "ISK" | "JPY" | "KHR" | "KMF" | "KRW"
+            | "KZT" | "LAK" | "LBP" | "MGA" | "MMK" | "MNT" | "PYG" | "RWF" | "SLL" | "SOS"
+            | "SSP" | "SYP" | "TZS" | "UGX" | "UZS" | "VES" | "VND" | "VUV" | "XAF" | "XOF"
+            | "XPF" | "YER" => 10_000_000,
+            _ => 10_000,
+        };
+        Money(whole.saturating_mul(10_i64.saturating_pow(self.decimals())))
     }
 
     /// An amount as a person writes it, without the currency's sign: `12.50`.
@@ -495,6 +513,8 @@ mod tests {
         assert_eq!(pounds.format(Money::new(-5)), "-0.05");
         assert_eq!(Currency::new("JPY").unwrap().format(Money::new(1200)), "1200");
         assert!(Currency::new("gbp").is_err());
+        let decimals = |code| Currency::new(code).unwrap().decimals();
+        assert_eq!(["GBP", "JPY", "KWD", "CLF", "XYZ"].map(decimals), [2, 0, 3, 4, 2]);
     }
 
     #[test]

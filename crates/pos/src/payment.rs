@@ -55,8 +55,8 @@ impl Tender {
 pub struct Payment {
     /// How it is paid.
     pub tender: Tender,
-    /// Of cash what is given, from which change comes; of all else what it is charged. Positive, or
-    /// nothing in cash for what no coin can pay.
+    /// Of cash what is given, from which change comes, of at most [`Currency::most_change`]; of all
+    /// else what it is charged. Positive, or nothing in cash for what no coin can pay.
     pub amount: Money,
     /// The gift card, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -234,6 +234,16 @@ pub(crate) fn settle(
             .money_left(left)
             .action(NextAction::TakePayment));
     }
+    let most = currency.most_change();
+    if change > most {
+        let (change, most) = (currency.format(change), currency.format(most));
+        let message = format!(
+            "The change would be {change}, and nobody gives over {most} too much. Check the amount."
+        );
+        return Err(
+            Refusal::new(RefusalCode::PaymentOutOfBounds, message).action(NextAction::CorrectInput)
+        );
+    }
     let part = |payment: &Payment, amount, given_and_change| Part {
         tender: payment.tender,
         amount,
@@ -354,6 +364,17 @@ mod tests {
         assert_eq!((refusal.code, refusal.details.left), (RefusalCode::CardOverpaid, Some(120)));
         let settled = paid(120, &[(CARD, 120), (CASH, 5)]).unwrap();
         assert_eq!((settled.change, settled.parts[0].amount), (Money::new(5), Money::ZERO));
+    }
+
+    #[test]
+    fn change_is_never_more_than_anybody_gives_too_much() {
+        assert_eq!(paid(1250, &[(CASH, 1_001_250)]).unwrap().change, Money::new(1_000_000));
+        for given in [1_001_251, 4_006_381_333_931, 99_999_999_999_999] {
+            let refusal = paid(1250, &[(CASH, given)]).unwrap_err();
+            assert_eq!(refusal.code, RefusalCode::PaymentOutOfBounds);
+            assert_eq!(refusal.details.action, Some(NextAction::CorrectInput));
+            assert!(refusal.message.ends_with("Check the amount."), "{}", refusal.message);
+        }
     }
 
     #[test]

@@ -40,8 +40,9 @@ pub struct Refund {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub reference: Option<String>,
-    /// Whether the goods go back on the shelf; they do unless told otherwise. Services never do.
+    /// Whether the goods go back on the shelf; true unless told otherwise. Services never do.
     #[serde(default = "yes")]
+    #[ts(optional, as = "Option<bool>")]
     pub restock: bool,
 }
 

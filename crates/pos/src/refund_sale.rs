@@ -56,8 +56,9 @@ pub struct LineReturned {
     pub line: u32,
     /// How much of it; positive, and at most what was not refunded yet.
     pub quantity: Quantity,
-    /// Whether it goes back on the shelf; it does unless told otherwise. Services never do.
+    /// Whether it goes back on the shelf; true unless told otherwise. Services never do.
     #[serde(default = "yes")]
+    #[ts(optional, as = "Option<bool>")]
     pub restock: bool,
 }
 

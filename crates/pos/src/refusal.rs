@@ -56,7 +56,7 @@ pub enum RefusalCode {
     /// More is charged to cards, or taken in vouchers and the like, than the total; only cash gives
     /// change.
     CardOverpaid,
-    /// A payment is zero, negative or absurdly large.
+    /// A payment is zero, negative or absurdly large, or its change is.
     PaymentOutOfBounds,
     /// A product is made of other parts since a moment ago, and this act didn't know of it.
     KitChanged,

@@ -7,7 +7,7 @@ use ts_rs::TS;
 
 use crate::calendar::{BusinessDay, CutOver, Zone};
 use crate::command::{Command, Context};
-use crate::event::{Recorded, ShopConfigured, ShopEvent, of_types};
+use crate::event::{ProductAdded, Recorded, ShiftOpened, ShopConfigured, ShopEvent, of_types};
 use crate::input;
 use crate::labels::ScaleCodes;
 use crate::loyalty::Loyalty;
@@ -21,7 +21,8 @@ use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 pub struct ShopSettings {
     /// What the shop is called, as printed on receipts.
     pub name: String,
-    /// The currency of all amounts. Once set, it stays.
+    /// The currency of all amounts, as ISO 4217 lists it. It stays once a shift was opened, and the
+    /// number of its decimals once there is a product.
     pub currency: Currency,
     /// Where the shop's clock hangs.
     pub zone: Zone,
@@ -119,7 +120,9 @@ impl ShopSettings {
     }
 }
 
-/// Gives the shop its settings, or other ones. The currency cannot be changed.
+/// Gives the shop its settings, or other ones. The currency can be changed only before the first
+/// shift is opened; and if there are products already, only for one with as many decimals, so that
+/// their prices keep their digits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(transparent)]
 pub struct ConfigureShop(pub ShopSettings);
@@ -131,40 +134,75 @@ pub struct Configured {
     position: u64,
 }
 
+/// Where the first amounts were recorded that are in the shop's currency.
+#[derive(Clone, Debug, Default)]
+pub struct Priced {
+    /// The first shift: all that is sold, and all money that moves, is within one.
+    shift: Option<u64>,
+    /// The first product.
+    product: Option<u64>,
+}
+
+fn priced() -> DecisionProjection<Priced> {
+    let query = of_types([ShiftOpened::TYPE, ProductAdded::TYPE]);
+    DecisionProjection::new(Priced::default(), query, |priced, event| {
+        let first = match event.event_type {
+            ShiftOpened::TYPE => &mut priced.shift,
+            _ => &mut priced.product,
+        };
+        first.get_or_insert(event.position);
+    })
+    .named("priced", 1, "")
+}
+
 impl Command for ConfigureShop {
     const NAME: &'static str = "configure_shop";
     const PERMISSION: Permission = Permission::ManageShop;
-    type Model = DecisionProjection<Option<Configured>>;
+    type Model = (DecisionProjection<Option<Configured>>, DecisionProjection<Priced>);
     type Answer = ();
 
     fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
         input::name("shop's name", &self.0.name)?;
+        if !self.0.currency.is_known() {
+            let code = self.0.currency;
+            let message = format!("{code} is no currency of ISO 4217. Enter one, such as GBP.");
+            return Err(input::invalid(message));
+        }
         self.0.loyalty.as_ref().map_or(Ok(()), Loyalty::check)?;
         self.0.tills.check()?;
         self.0.scale_codes.check()?;
         let query = of_types([ShopConfigured::TYPE]);
-        Ok(DecisionProjection::new(None, query, |configured, event| {
+        let configured = DecisionProjection::new(None, query, |configured, event| {
             if let Some(ShopEvent::ShopConfigured(e)) = ShopEvent::decode(event) {
                 *configured = Some(Configured { settings: e.settings, position: event.position });
             }
         })
         .named("configured", 1, "")
-        .last_only())
+        .last_only();
+        Ok((configured, priced()))
     }
 
     fn decide(
         &self,
-        configured: &Option<Configured>,
+        (configured, priced): &(Option<Configured>, Priced),
         _context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
-        if let Some(Configured { settings, position }) = configured
-            && settings.currency != self.0.currency
-        {
-            let message =
-                format!("All amounts are in {}; the currency cannot change.", settings.currency);
-            return Err(Refusal::new(RefusalCode::CurrencyFixed, message)
-                .action(NextAction::CorrectInput)
-                .because(&Evidence::only(*position)));
+        if let Some(Configured { settings, position }) = configured {
+            let (old, new) = (settings.currency, self.0.currency);
+            let by = match priced {
+                Priced { shift: Some(shift), .. } if old != new => Some(*shift),
+                Priced { product, .. } if old.decimals() != new.decimals() => *product,
+                _ => None,
+            };
+            if let Some(by) = by {
+                let message =
+                    format!("All amounts are in {old}. Keep it, or begin a shop in {new}.");
+                let mut evidence = Evidence::only(*position);
+                evidence.extend(&Evidence::only(by));
+                return Err(Refusal::new(RefusalCode::CurrencyFixed, message)
+                    .action(NextAction::CorrectInput)
+                    .because(&evidence));
+            }
         }
         Ok(vec![ShopConfigured { settings: self.0.clone() }.into()])
     }
@@ -208,7 +246,11 @@ mod tests {
     use dcb::testing::given;
 
     use super::*;
-    use crate::testing::{act, configured, of_request, refusal, settings};
+    use crate::testing::{act, added, configured, of_request, opened, refusal, settings};
+
+    fn in_currency(code: &str) -> ConfigureShop {
+        ConfigureShop(ShopSettings { currency: Currency::new(code).unwrap(), ..settings() })
+    }
 
     #[test]
     fn a_shop_is_configured_under_its_own_settings() {
@@ -220,11 +262,33 @@ mod tests {
     fn everything_but_the_currency_can_be_changed() {
         let changed = ShopSettings { name: "New".into(), zone: Zone::UTC, ..settings() };
         given([configured()]).when(act(ConfigureShop(changed))).then_accepted();
-        let euros = ShopSettings { currency: Currency::new("EUR").unwrap(), ..settings() };
-        let refused = given([configured()]).when(act(ConfigureShop(euros))).then_refused();
-        let refusal = refusal(refused);
+        let past = [configured(), opened("T1")];
+        let refusal = refusal(given(past).when(act(in_currency("EUR"))).then_refused());
         assert_eq!(refusal.code, RefusalCode::CurrencyFixed);
-        assert_eq!(refusal.details.because.positions(), [1]);
+        assert_eq!(refusal.message, "All amounts are in GBP. Keep it, or begin a shop in EUR.");
+        assert_eq!(refusal.details.because.positions(), [1, 2]);
+    }
+
+    #[test]
+    fn the_currency_can_be_changed_until_a_shift_was_opened() {
+        given([configured()]).when(act(in_currency("JPY"))).then_accepted();
+        given([configured(), added("A", 100)]).when(act(in_currency("EUR"))).then_accepted();
+    }
+
+    #[test]
+    fn prices_keep_their_digits_when_the_currency_is_changed() {
+        let past = [configured(), added("A", 100)];
+        let refusal = refusal(given(past).when(act(in_currency("JPY"))).then_refused());
+        assert_eq!(refusal.code, RefusalCode::CurrencyFixed);
+    }
+
+    #[test]
+    fn a_code_that_is_no_currency_is_refused() {
+        for code in ["XYZ", "XAU", "XTS"] {
+            let refusal = refusal(given([]).when(act(in_currency(code))).then_refused());
+            assert_eq!(refusal.code, RefusalCode::InvalidInput);
+            assert!(refusal.message.ends_with("Enter one, such as GBP."), "{}", refusal.message);
+        }
     }
 
     #[test]

@@ -54,12 +54,12 @@ impl OpenShiftState {
         })
     }
 
-    /// Refuses unless this is the open shift.
-    pub(crate) fn is_open(&self, shift: &ShiftId) -> Result<(), Refusal> {
+    /// Refuses unless this is the open shift, and tells what to do about the other one.
+    pub(crate) fn is_open(&self, shift: &ShiftId, what_to_do: &str) -> Result<(), Refusal> {
         if self.open()? == shift {
             return Ok(());
         }
-        let message = "Another shift is open at this till by now. Count the drawer again.";
+        let message = format!("Another shift is open at this till by now. {what_to_do}");
         Err(Refusal::new(RefusalCode::ShiftClosed, message)
             .action(NextAction::CorrectInput)
             .because(&self.evidence))
@@ -219,7 +219,7 @@ impl Command for CloseShift {
         (state, tally, last_z): &(OpenShiftState, Tally, u64),
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
-        state.is_open(&self.shift)?;
+        state.is_open(&self.shift, "Count the drawer again.")?;
         tally.counted_at(self.as_of)?;
         let overflow = input::overflow;
         let expected = state.float.checked_add(tally.totals.cash).ok_or_else(overflow)?;

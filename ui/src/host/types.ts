@@ -393,7 +393,11 @@ export type Colleague = {
 	role: Role,
 };
 
-/** Gives the shop its settings, or other ones. The currency cannot be changed. */
+/**
+ * Gives the shop its settings, or other ones. The currency can be changed only before the first
+ * shift is opened; and if there are products already, only for one with as many decimals, so that
+ * their prices keep their digits.
+ */
 export type ConfigureShop = ShopSettings;
 
 /** What a count came to. */
@@ -689,8 +693,8 @@ export type LineReturned = {
 	line: number,
 	/** How much of it; positive, and at most what was not refunded yet. */
 	quantity: Quantity,
-	/** Whether it goes back on the shelf; it does unless told otherwise. Services never do. */
-	restock: boolean,
+	/** Whether it goes back on the shelf; true unless told otherwise. Services never do. */
+	restock?: boolean,
 };
 
 /** Asks which promotions there are. */
@@ -769,8 +773,8 @@ export type Payment = {
 	/** How it is paid. */
 	tender: Tender,
 	/**
-	 * Of cash what is given, from which change comes; of all else what it is charged. Positive, or
-	 * nothing in cash for what no coin can pay.
+	 * Of cash what is given, from which change comes, of at most `Currency::most_change`; of all
+	 * else what it is charged. Positive, or nothing in cash for what no coin can pay.
 	 */
 	amount: Money,
 	/** The gift card, if it is one. */
@@ -1065,8 +1069,8 @@ export type Refund = {
 	customer?: CustomerId,
 	/** What it is called elsewhere, such as a credit note's number. */
 	reference?: string,
-	/** Whether the goods go back on the shelf; they do unless told otherwise. Services never do. */
-	restock: boolean,
+	/** Whether the goods go back on the shelf; true unless told otherwise. Services never do. */
+	restock?: boolean,
 };
 
 /** A refund. */
@@ -1471,7 +1475,10 @@ export type Shop = {
 export type ShopSettings = {
 	/** What the shop is called, as printed on receipts. */
 	name: string,
-	/** The currency of all amounts. Once set, it stays. */
+	/**
+	 * The currency of all amounts, as ISO 4217 lists it. It stays once a shift was opened, and the
+	 * number of its decimals once there is a product.
+	 */
 	currency: Currency,
 	/** Where the shop's clock hangs. */
 	zone: Zone,
