@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use dcb::Counters;
 use pos::{
-    BasisPoints, BusinessDay, Gtin, Permission, Product, ProductId, Quantity, SalesBy, SalesReport,
-    ShopSettings, StockOnHand, TillId,
+    BasisPoints, BusinessDay, Gtin, Money, Permission, Product, ProductId, Quantity, SalesBy,
+    SalesReport, ShopSettings, StockOnHand, TillId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,9 @@ pub struct AboutShop {}
 pub struct Shop {
     /// Its settings; `null` until it is configured.
     pub settings: Option<ShopSettings>,
+    /// The most change that is given: more cash than that beyond what is due is a mistake; `null`
+    /// until the shop is configured.
+    pub most_change: Option<Money>,
     /// This till.
     pub till: TillId,
     /// Who is at it; `null` while nobody is signed in.
@@ -61,8 +64,10 @@ impl Query for AboutShop {
             let named: BTreeSet<&str> = categories.filter(|name| !name.is_empty()).collect();
             (catalogue.len(), named.into_iter().map(str::to_owned).collect())
         })?;
+        let settings = till.settings()?;
         Ok(Shop {
-            settings: till.settings()?,
+            most_change: settings.as_ref().map(|settings| settings.currency.most_change()),
+            settings,
             till: till.id().clone(),
             person: till.person()?,
             products,

@@ -1461,6 +1461,11 @@ export type ShiftTotals = {
 export type Shop = {
 	/** Its settings; `null` until it is configured. */
 	settings: ShopSettings | null,
+	/**
+	 * The most change that is given: more cash than that beyond what is due is a mistake; `null`
+	 * until the shop is configured.
+	 */
+	mostChange: Money | null,
 	/** This till. */
 	till: TillId,
 	/** Who is at it; `null` while nobody is signed in. */

@@ -27,9 +27,6 @@ const MAX_ENTRY = 14;
 /** The most digits of a quantity before its point; more are a code. */
 const MAX_QUANTITY_DIGITS = 4;
 
-/** Nobody gives more cash than this beyond what is due, in whole units of the currency. */
-const MOST_CHANGE = 1_000;
-
 /** What is wrong with an approval, not with what it is for. */
 const PIN_REFUSALS = new Set<string>(['pin_wrong', 'pin_locked', 'staff_unknown']);
 
@@ -127,7 +124,7 @@ export class Sale {
   );
   /** The most cash that anyone gives for this cart. */
   readonly #mostGiven = $derived.by(
-    () => (this.cashTotal ?? 0) + MOST_CHANGE * 10 ** this.#session.money.decimals,
+    () => (this.cashTotal ?? 0) + (this.#session.shop?.mostChange ?? Infinity),
   );
   /** Whether more cash is typed than anyone gives. */
   readonly isTooMuchGiven = $derived.by(() => (this.given ?? 0) > this.#mostGiven);
