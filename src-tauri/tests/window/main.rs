@@ -15,7 +15,7 @@ use serde_json::json;
 use till::{Lease, SystemClock, Till};
 use uuid::Uuid;
 
-use desk::{Desk, MOMENT, PATIENCE};
+use desk::{Desk, MOMENT, PATIENCE, Window};
 
 /// A product of the demo shop.
 const BOWLS: Product = Product { code: "2000000000152", sku: "20914", pence: 295 };
@@ -38,13 +38,18 @@ const OPEN_SHIFT: Locator = Locator::XPath("//button[contains(., 'Open shift')]"
 const CART: Locator = Locator::XPath("//h1[. = 'Cart']");
 const RECEIPT: Locator = Locator::Css("section[aria-label='Receipt']");
 
+/// Opens the shift with a drawer of £100.
+async fn open_shift(window: &Window) {
+    window.sees(OPEN_SHIFT).await;
+    window.type_all(['1', '0', '0', char::from(Key::Enter)]).await;
+    window.sees(CART).await;
+}
+
 #[tokio::test]
 async fn one_scan_and_one_key_sell_and_the_next_scan_starts_the_next_sale() {
     let desk = Desk::new();
     let window = desk.open_window().await;
-    window.sees(OPEN_SHIFT).await;
-    window.press(Key::Enter).await;
-    window.sees(CART).await;
+    open_shift(&window).await;
     window.scan(BOWLS.code).await;
     window.sees(Locator::Css(&BOWLS.line())).await;
     window.press(Key::F12).await;
@@ -88,9 +93,7 @@ async fn a_cashier_signs_in_with_a_pin_before_anything_can_be_done() {
 async fn a_till_that_was_killed_comes_back_with_its_cart() {
     let desk = Desk::new();
     let window = desk.open_window().await;
-    window.sees(OPEN_SHIFT).await;
-    window.press(Key::Enter).await;
-    window.sees(CART).await;
+    open_shift(&window).await;
     window.scan(BOWLS.code).await;
     window.sees(Locator::Css(&BOWLS.line())).await;
     window.scan(SPONGE.code).await;
