@@ -221,6 +221,19 @@ mod tests {
     }
 
     #[test]
+    fn a_store_made_beside_the_lock_file_of_another_begins_empty() {
+        let (old, _root, dir) = store();
+        std::mem::forget(old);
+        let (identity, _, ledger, events) = paths(&dir);
+        std::fs::remove_dir_all(&events).unwrap();
+        [identity, ledger].iter().for_each(|file| std::fs::remove_file(file).unwrap());
+        let _ = std::fs::remove_dir_all(dir.join("indices"));
+        let new = FileStore::create(&dir, Options::default()).unwrap();
+        assert_eq!(new.damage(), []);
+        assert_eq!(new.append(&[Event::builder("New").build().unwrap()], None).unwrap(), [1]);
+    }
+
+    #[test]
     fn only_the_stores_own_files_are_deleted() {
         let (store, _root, dir) = store();
         drop(store);

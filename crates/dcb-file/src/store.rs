@@ -133,6 +133,8 @@ impl FileStore {
         }
         // Somebody else may have made it while this process waited.
         check_vacant(disk, dir)?;
+        // It may be left of a store whose other files were removed by hand.
+        lock_file.set_len(0).map_err(|e| io_error("clearing", &lock_path, e))?;
         let ledger = Ledger { hash: ChainHash::START.as_str().into(), ..Ledger::default() };
         write_sealed(disk, &ledger_file, &ledger)?;
         // The store exists once this file does: it comes last.
