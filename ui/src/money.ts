@@ -38,7 +38,8 @@ export function amountOfLine(price: number, quantity: number): number | undefine
 }
 
 /**
- * What lines come to. Their tax is rounded, on each line or on all lines of a rate together. `undefined` if that is too large to be exact.
+ * What lines come to. Their tax is rounded, on each line or on all lines of a rate together.
+ * `undefined` if that is too large to be exact.
  */
 export function amountsOf(lines: PricedLine[], rules: PricingRules): Amounts | undefined {
   const isIncluded = rules.taxMode === 'included';

@@ -13,34 +13,15 @@ use dcb_file::{FileStore, Options};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
-/// Keeps the names of the spans.
-#[derive(Clone, Default)]
-struct Watcher(Arc<Mutex<BTreeSet<&'static str>>>);
+/// Is told the name of each span.
+struct OnSpan<F>(F);
 
-impl Subscriber for Watcher {
+impl<F: Fn(&'static str) + Send + Sync + 'static> Subscriber for OnSpan<F> {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.0.lock().unwrap().insert(span.metadata().name());
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, _: &tracing::Event<'_>) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-/// Panics when a store appends.
-struct Breaker;
-
-impl Subscriber for Breaker {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        assert_ne!(span.metadata().name(), "append");
+        (self.0)(span.metadata().name());
         Id::from_u64(1)
     }
     fn record(&self, _: &Id, _: &Record<'_>) {}
@@ -59,7 +40,8 @@ fn a_writer_that_panics_leaves_nobody_waiting_and_nothing_half_done() {
     append().unwrap();
     let lock = std::fs::File::options().write(true).open(dir.path().join("store.lock")).unwrap();
     fs4::FileExt::lock(&lock).unwrap();
-    let breaking = || tracing::subscriber::with_default(Breaker, append);
+    let panicking = || OnSpan(|name| assert_ne!(name, "append"));
+    let breaking = || tracing::subscriber::with_default(panicking(), append);
     std::thread::scope(|scope| {
         let leader = scope.spawn(|| catch_unwind(AssertUnwindSafe(breaking)));
         std::thread::sleep(Duration::from_millis(30));
@@ -77,8 +59,11 @@ fn a_writer_that_panics_leaves_nobody_waiting_and_nothing_half_done() {
 
 #[test]
 fn a_subscriber_sees_what_takes_time() {
-    let watcher = Watcher::default();
-    let seen = Arc::clone(&watcher.0);
+    let seen = Arc::new(Mutex::new(BTreeSet::new()));
+    let names = Arc::clone(&seen);
+    let watcher = OnSpan(move |name| {
+        names.lock().unwrap().insert(name);
+    });
     tracing::subscriber::set_global_default(watcher).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let options = Options { segment_bytes: 2_000, ..Options::default() };

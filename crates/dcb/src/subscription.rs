@@ -117,56 +117,18 @@ impl<S: EventStore + ?Sized> Iterator for Subscription<'_, S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use uuid::Uuid;
-
     use super::*;
-    use crate::{AppendOptions, Event, MemoryStore};
-
-    /// Counts how often it is asked.
-    #[derive(Default)]
-    struct Asked {
-        store: MemoryStore,
-        times: AtomicUsize,
-    }
-
-    impl EventStore for Asked {
-        fn read(&self, query: &Query, options: ReadOptions) -> Result<Events<'_>, StoreError> {
-            self.times.fetch_add(1, Ordering::Relaxed);
-            self.store.read(query, options)
-        }
-
-        fn append_with(
-            &self,
-            events: &[Event],
-            options: &AppendOptions,
-        ) -> Result<Vec<u64>, StoreError> {
-            self.store.append_with(events, options)
-        }
-
-        fn head(&self) -> Result<u64, StoreError> {
-            self.store.head()
-        }
-
-        fn wait_for(&self, position: u64, timeout: Duration) -> Result<Option<u64>, StoreError> {
-            self.times.fetch_add(1, Ordering::Relaxed);
-            self.store.wait_for(position, timeout)
-        }
-
-        fn store_id(&self) -> Uuid {
-            self.store.store_id()
-        }
-    }
+    use crate::testing::CountingStore;
+    use crate::{Event, MemoryStore};
 
     #[test]
     fn a_subscription_that_waits_asks_seldom_and_reads_only_what_is_new() {
-        let store = Asked::default();
+        let store = CountingStore::default();
         store.append(&[Event::builder("Other").build().unwrap()], None).unwrap();
         let sold = Query::types(["Sold"]).unwrap();
         let mut sales = Subscription::new(&store, sold, 0);
         assert_eq!(sales.next_within(Duration::from_millis(200)).unwrap(), None);
-        assert!(store.times.load(Ordering::Relaxed) <= 8, "{:?}", store.times);
+        assert!(store.asked() <= 8, "{}", store.asked());
     }
 
     #[test]

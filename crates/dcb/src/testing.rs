@@ -16,8 +16,57 @@
 //! ```
 
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use crate::{DecideError, Event, EventStore, MemoryStore, Query, ReadOptions};
+use uuid::Uuid;
+
+use crate::{
+    AppendOptions, DecideError, Event, EventStore, Events, MemoryStore, Query, ReadOptions,
+    StoreError,
+};
+
+/// A store that counts how often it is asked for events.
+#[derive(Debug, Default)]
+pub struct CountingStore {
+    store: MemoryStore,
+    asked: AtomicUsize,
+}
+
+impl CountingStore {
+    /// How often it was read or waited for.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl EventStore for CountingStore {
+    fn read(&self, query: &Query, options: ReadOptions) -> Result<Events<'_>, StoreError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.store.read(query, options)
+    }
+
+    fn append_with(
+        &self,
+        events: &[Event],
+        options: &AppendOptions,
+    ) -> Result<Vec<u64>, StoreError> {
+        self.store.append_with(events, options)
+    }
+
+    fn head(&self) -> Result<u64, StoreError> {
+        self.store.head()
+    }
+
+    fn wait_for(&self, position: u64, timeout: Duration) -> Result<Option<u64>, StoreError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.store.wait_for(position, timeout)
+    }
+
+    fn store_id(&self) -> Uuid {
+        self.store.store_id()
+    }
+}
 
 /// A store with a past.
 pub fn given(past: impl IntoIterator<Item = Event>) -> Given {

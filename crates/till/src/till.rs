@@ -316,10 +316,8 @@ impl Projection for KnownShop {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-
-    use dcb::{AppendOptions, Event, Events, MemoryStore, ReadOptions};
+    use dcb::MemoryStore;
+    use dcb::testing::CountingStore;
     use pos::{
         Checkout, CheckoutLine, OpenShift, Payment, ProductId, Quantity, RefusalCode, SalesBy,
         Tender,
@@ -329,40 +327,6 @@ mod tests {
     use crate::demo::demo;
     use crate::search::Search;
     use crate::testing::till_on;
-
-    /// A store that counts how often it is read.
-    #[derive(Default)]
-    struct Counting {
-        store: MemoryStore,
-        reads: AtomicUsize,
-    }
-
-    impl EventStore for Counting {
-        fn read(&self, query: &dcb::Query, options: ReadOptions) -> Result<Events<'_>, StoreError> {
-            self.reads.fetch_add(1, Ordering::Relaxed);
-            self.store.read(query, options)
-        }
-
-        fn append_with(
-            &self,
-            events: &[Event],
-            options: &AppendOptions,
-        ) -> Result<Vec<u64>, StoreError> {
-            self.store.append_with(events, options)
-        }
-
-        fn head(&self) -> Result<u64, StoreError> {
-            self.store.head()
-        }
-
-        fn wait_for(&self, position: u64, timeout: Duration) -> Result<Option<u64>, StoreError> {
-            self.store.wait_for(position, timeout)
-        }
-
-        fn store_id(&self) -> Uuid {
-            self.store.store_id()
-        }
-    }
 
     /// Two tills of one demo shop, both with an open shift.
     fn two_tills() -> [Till; 2] {
@@ -387,14 +351,13 @@ mod tests {
 
     #[test]
     fn a_till_that_got_ready_reads_nothing_to_show_its_products() {
-        let store = Arc::new(Counting::default());
-        let reads = || store.reads.load(Ordering::Relaxed);
+        let store = Arc::new(CountingStore::default());
         demo(&till_on(Arc::clone(&store) as _, "T1")).unwrap();
         let till = till_on(Arc::clone(&store) as _, "T1");
         till.get_ready();
-        let before = reads();
+        let before = store.asked();
         assert!(!till.ask(&Search::default()).unwrap().products.is_empty());
-        assert_eq!((reads(), till.current_shift().unwrap()), (before, None));
+        assert_eq!((store.asked(), till.current_shift().unwrap()), (before, None));
     }
 
     #[test]

@@ -13,6 +13,7 @@ import { UNIT, formatQuantity, inCash, parseDecimal } from '../money';
 import type { Session } from '../session.svelte';
 import { throttled } from '../throttle';
 import { Cart, Line, MAX_QUANTITY, Stray } from './cart.svelte';
+import { isCode } from './catalog.svelte';
 import { Keeper } from './keeper';
 import { warn } from './sound';
 
@@ -115,7 +116,7 @@ export class Sale {
   readonly isCodeTyped = $derived.by(
     () =>
       this.phase.is === 'selling' &&
-      /^\d+$/.test(this.entry) &&
+      isCode(this.entry) &&
       (this.entry.length > MAX_QUANTITY_DIGITS || !(this.cart.selected instanceof Line)),
   );
   /** The cash in the drawer that is typed; nothing typed is none, a 0 must be typed too. */
