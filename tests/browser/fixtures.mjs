@@ -76,6 +76,15 @@ export function loseAnswer(page, operation) {
   return page.route(`**/api/call/${operation}`, lose, { times: 1 });
 }
 
+/** Lets every answer of an operation come late. */
+export function slowDown(page, operation) {
+  return page.route(`**/api/call/${operation}`, async (route) => {
+    const response = await route.fetch();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await route.fulfill({ response });
+  });
+}
+
 export const test = base.extend({
   shop: async ({}, use) => {
     const shop = Shop.demo();

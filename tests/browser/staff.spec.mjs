@@ -191,6 +191,7 @@ test('a count is of whole numbers, and at least one of them is typed', async ({ 
   }
   await fifties.fill('2');
   await expect(fifties).toHaveAttribute('aria-invalid', 'false');
+  await slowDown(till.page, 'shop');
   await close.click();
   const done = till.page.getByRole('dialog', { name: 'The shift is closed' });
   await expect(done).toContainText('Nothing missing');

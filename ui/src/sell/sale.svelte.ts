@@ -8,6 +8,7 @@ import {
   type Payment,
   type ProductOnHand,
 } from '../host';
+import { afterKey, type NumpadKey } from '../components/entry';
 import { freshId } from '../id';
 import { UNIT, formatQuantity, inCash, parseDecimal } from '../money';
 import type { Session } from '../session.svelte';
@@ -44,9 +45,6 @@ export type Phase =
    * cart was to be paid, it had been sold already.
    */
   | { is: 'done'; receipt: PrintedReceipt; ofBefore?: boolean };
-
-/** A key of the numpad. */
-export type NumpadKey = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '.' | 'back';
 
 type Checkout = Operations['checkout']['input'];
 
@@ -215,10 +213,9 @@ export class Sale {
 
   /** Presses a key of the numpad. */
   press(key: NumpadKey): void {
-    const { entry } = this;
-    if (key === 'back') this.entry = entry.slice(0, -1);
-    else if (entry.length >= MAX_ENTRY || (key === '.' && entry.includes('.'))) return;
-    else if (this.#canType(entry + key)) this.entry = entry + key;
+    const entry = afterKey(this.entry, key);
+    const isLess = entry.length < this.entry.length;
+    if (isLess || (entry.length <= MAX_ENTRY && this.#canType(entry))) this.entry = entry;
   }
 
   /** Takes what was typed for what it is: cash given, cash in the drawer, a code, a quantity; or goes on. */
