@@ -17,13 +17,12 @@ UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -pru
 UI_BUILT := target/.ui-built
 HAS_DISPLAY := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin Windows_NT,$(shell uname -s)$(OS))
 
-.PHONY: help run app test lint bench bench-sales bench-screen soak screenshots tools app-packages test-packages types
+.PHONY: help run app command test lint bench bench-sales bench-screen soak screenshots tools app-packages test-packages types
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: tools $(if $(HAS_DISPLAY),app) $(UI_BUILT) ## Open the till on a demo shop; without a display, serve it on this machine
-	$(CARGO) build --release --quiet --package cli
+run: $(if $(HAS_DISPLAY),app,command) ## Open the till on a demo shop; without a display, serve it on this machine
 	@target/release/opossum till --data $(DATA) demo >/dev/null
 	@target/release/opossum till --data $(DATA) replay $(SALES) >/dev/null
 ifneq ($(HAS_DISPLAY),)
@@ -33,8 +32,12 @@ else
 	@target/release/opossum serve --data $(DATA)
 endif
 
-app: tools app-packages $(UI_BUILT) ## Build the desktop app
-	$(CARGO) build --release --package opossum-pos
+# In one go, so that what both are made of is built once.
+app: tools app-packages $(UI_BUILT) ## Build the desktop app and the command
+	$(CARGO) build --release --package opossum-pos --package cli
+
+command: tools $(UI_BUILT) ## Build the command
+	$(CARGO) build --release --package cli
 
 test: tools test-packages lint tests/browser/node_modules ## Check format and lints, and run every test
 	$(CARGO) build --package cli
@@ -57,7 +60,6 @@ bench-sales: tools ## Measure what a sale costs after a million others, and besi
 	$(CARGO) run --release --package tests --example selling -- target 1000000
 
 bench-screen: app test-packages tests/browser/node_modules ## Measure how long a cashier waits, in the browser and in the window
-	$(CARGO) build --release --package cli
 	OPOSSUM=$(CURDIR)/target/release/opossum $(NPM) --prefix tests/browser run -s bench browser window
 
 soak: tools ## The long versions of the crash tests
@@ -66,8 +68,7 @@ soak: tools ## The long versions of the crash tests
 	OPOSSUM_PROGRAMS=5000 $(CARGO) test --package dcb-file --test oracle
 	OPOSSUM_MUTATIONS=50 $(CARGO) test --package dcb-file --features fuzz --test any_bytes
 
-screenshots: tools test-packages $(UI_BUILT) tests/browser/node_modules ## Picture every state of the screens into target/screenshots
-	$(CARGO) build --release --package cli
+screenshots: command test-packages tests/browser/node_modules ## Picture every state of the screens into target/screenshots
 	OPOSSUM=$(CURDIR)/target/release/opossum $(NPM) --prefix tests/browser run screenshots
 
 types: ## Write the TypeScript types of the backend's operations

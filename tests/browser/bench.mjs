@@ -34,7 +34,8 @@ const COMMIT = 10_000;
  * `awaited` is a selector of what must be there then, within `where`.
  */
 function measure([key, where, awaited]) {
-  window.measured = new Promise((resolve) => {
+  window.measured = new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error(`${key} changed nothing in ${where}`)), 10_000);
     let start;
     const isThere = () => !awaited || document.querySelector(awaited) !== null;
     const observer = new MutationObserver(() => {
