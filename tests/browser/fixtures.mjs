@@ -76,6 +76,23 @@ export function loseAnswer(page, operation) {
   return page.route(`**/api/call/${operation}`, lose, { times: 1 });
 }
 
+/** Answers the next call of an operation with a refusal; whatever else it says may be told too. */
+export function refuseOnce(page, operation, code, { message = 'Not now.', ...details } = {}) {
+  const json = { code, message, details: { because: [], ...details } };
+  const answer = (route) => route.fulfill({ status: 422, json });
+  return page.route(`**/api/call/${operation}`, answer, { times: 1 });
+}
+
+/** Goes to a button with the Tab key. */
+export async function reach(till, name) {
+  const button = till.page.getByRole('button', { name }).first();
+  for (let presses = 0; presses < 100; presses++) {
+    await till.press('Tab');
+    if (await button.evaluate((element) => element === document.activeElement)) return;
+  }
+  throw new Error(`no Tab comes to ${name}`);
+}
+
 /** Lets every answer of an operation come late. */
 export function slowDown(page, operation) {
   return page.route(`**/api/call/${operation}`, async (route) => {

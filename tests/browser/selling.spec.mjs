@@ -1,4 +1,4 @@
-import { BIRD, MUG, expect, test } from './fixtures.mjs';
+import { BIRD, MUG, Shop, Till, expect, reach, slowDown, test } from './fixtures.mjs';
 
 test.describe('selling', () => {
   test('takes one scan and one key for exact cash', async ({ till }) => {
@@ -207,6 +207,34 @@ test.describe('selling', () => {
     await expect(till.receipt.getByRole('status')).toContainText('£10,000.00');
   });
 
+  test('keeps what is typed until it is taken, and pays nothing before', async ({ till }) => {
+    await till.scan(MUG);
+    await till.type('12');
+    for (const key of ['F12', 'F10', 'F9']) await till.press(key);
+    await expect(till.page.getByText('To pay, press Qty first', { exact: true })).toBeVisible();
+    await expect(till.button('Exact cash')).toBeDisabled();
+    await till.press('Enter');
+    await expect(till.line(MUG)).toContainText('12×');
+    await till.press('F9');
+    await till.type('20');
+    for (const key of ['F12', 'F10']) await till.press(key);
+    await expect(till.page.getByText('£7.28')).toBeVisible();
+    await till.press('Enter');
+    await expect(till.receipt.getByRole('status')).toContainText('£7.28');
+  });
+
+  test('shows the cash that was given until the sale is answered', async ({ till }) => {
+    await till.scan(MUG);
+    await till.press('F9');
+    await till.type('50');
+    await slowDown(till.page, 'checkout');
+    await till.press('Enter');
+    await till.type('7');
+    await expect(till.page.getByText('£48.94')).toBeVisible();
+    await expect(till.page.getByText('Quantity')).toBeHidden();
+    await expect(till.receipt.getByRole('status')).toContainText('£48.94');
+  });
+
   test('sells a product that costs nothing', async ({ till, shop }) => {
     const gift = { sku: 'GIFT', name: 'Gift Bag', category: '', price: 0, cost: 0, taxRate: 0 };
     await shop.act('add_product', { ...gift, stocked: false });
@@ -256,7 +284,8 @@ test.describe('the cart', () => {
     await till.scan(MUG);
     await till.type('21217');
     await expect(till.page.getByText('Code 21217')).toBeVisible();
-    await expect(till.button('Qty: take what is typed')).toBeDisabled();
+    await expect(till.button('Qty: take what is typed')).toBeHidden();
+    await expect(till.button('Find: take what is typed')).toBeEnabled();
     await till.press('Enter');
     await expect(lines.tin).toContainText('1×');
     await till.type(BIRD.code);
@@ -270,6 +299,25 @@ test.describe('the cart', () => {
     await expect(till.page.getByText('Unknown code')).toBeVisible();
     await expect(lines.bird).toContainText('9,999×');
     await expect(till.line(MUG)).toContainText('1×');
+  });
+
+  test('takes a point for nothing, and 0 for none', async ({ till }) => {
+    await till.scan(MUG);
+    await till.type('.');
+    await till.press('Enter');
+    await expect(till.line(MUG)).toContainText('1×');
+    await till.type('0');
+    await till.press('Enter');
+    await expect(till.line(MUG)).toBeHidden();
+  });
+
+  test('tells which line is chosen', async ({ till }) => {
+    await till.scan(MUG);
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toBeVisible();
+    await till.press('ArrowUp');
+    const said = till.page.getByRole('status').filter({ hasText: `1 × ${MUG.name}, £1.06` });
+    await expect(said).toHaveCount(1);
   });
 
   test('is emptied only when asked twice', async ({ till }) => {
@@ -412,12 +460,58 @@ test.describe('search', () => {
     await expect(till.search).toHaveValue('');
   });
 
+  test('stays as it is when a tile is touched, for a second touch, until something else is typed', async ({
+    till,
+  }) => {
+    await till.press('F2');
+    await till.type('alarm');
+    await expect(till.tiles).toHaveCount(6);
+    const id = await till.tiles.nth(1).getAttribute('data-product');
+    await till.tiles.nth(1).dblclick();
+    await expect(till.line({ id })).toContainText('2×');
+    await expect(till.page.locator('[data-line]')).toHaveCount(1);
+    await expect(till.search).toHaveValue('alarm');
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await expect(till.search).toHaveValue('alarm');
+    await till.type('bird orn');
+    await expect(till.search).toHaveValue('bird orn');
+    await till.tile(BIRD).click();
+    await till.press('F2');
+    await till.type('cake');
+    await expect(till.search).toHaveValue('cake');
+    await till.tiles.first().click();
+    await till.press('Escape');
+    await expect(till.search).toHaveValue('');
+    await till.button('Clear').click();
+    await till.button('Clear the cart').click();
+    await till.type('drink me');
+    await till.tile(MUG).click();
+    await till.press('F12');
+    await expect(till.receipt).toBeVisible();
+    await expect(till.search).toHaveValue('');
+  });
+
+  test('lets arrows go on from the tile that was touched', async ({ till }) => {
+    await till.type('alarm');
+    await expect(till.tiles).toHaveCount(6);
+    await till.tiles.nth(2).click();
+    await till.press('ArrowRight');
+    await expect(till.tiles.nth(3)).toBeFocused();
+  });
+
   test('says so when it finds nothing', async ({ till }) => {
     await till.search.fill('zebra');
     await expect(till.page.getByText('Nothing is called “zebra”')).toBeVisible();
   });
 
   test('is left for a category by its tab', async ({ till, shop }) => {
+    await till.page.getByRole('tab', { name: 'Garden' }).click();
+    await expect(till.tile(BIRD)).toBeVisible();
+    await till.tiles.last().scrollIntoViewIfNeeded();
+    await till.page.getByRole('tab', { name: 'All' }).click();
+    await expect(till.tiles).toHaveCount(50);
+    await expect(till.tiles.first()).toBeInViewport();
     await till.page.getByRole('tab', { name: 'Garden' }).click();
     await expect(till.tile(BIRD)).toBeVisible();
     const { products } = await shop.call('products', { category: 'Garden' });
@@ -509,6 +603,10 @@ test.describe('the scanner', () => {
     await till.page.getByRole('tab', { name: 'All' }).focus();
     await till.scan(BIRD);
     await expect(till.line(BIRD)).toBeVisible();
+    await till.button('Lock the till').focus();
+    await till.scan('LOT 7 A');
+    await expect(till.page.getByText('LOT 7 A', { exact: true })).toBeVisible();
+    await expect(till.page.getByText('Who is at the till?')).toBeHidden();
   });
 });
 
@@ -530,6 +628,13 @@ test.describe('with touch alone', () => {
     await expect(till.page.getByText('Scan or type')).toBeVisible();
   });
 
+  test('a code that is typed is looked up', async ({ till }) => {
+    await till.tile(MUG).or(till.tiles.first()).first().tap();
+    for (const digit of '21217') await till.button(digit).tap();
+    await till.button('Find: take what is typed').tap();
+    await expect(till.line({ id: '21217' })).toContainText('1×');
+  });
+
   test('the numpad stays in its place while a sale goes on', async ({ till }) => {
     const place = () => till.button('5').boundingBox();
     const first = await place();
@@ -537,6 +642,7 @@ test.describe('with touch alone', () => {
     expect(await place()).toEqual(first);
     await till.button('5').tap();
     expect(await place()).toEqual(first);
+    await till.button('Qty: take what is typed').tap();
     await till.button('Pay').tap();
     expect(await place()).toEqual(first);
   });
@@ -562,6 +668,36 @@ test.describe('with the keyboard alone', () => {
     await expect(till.receipt).toBeVisible();
     await till.press('Enter');
     await expect(till.page.getByText('Scan or type')).toBeVisible();
+  });
+
+  test('Enter means the button that was reached, or else what was typed', async ({ till }) => {
+    await till.scan(MUG);
+    await till.press('F9');
+    await till.type('5');
+    await reach(till, 'Back');
+    await till.press('Enter');
+    await expect(till.page.getByRole('heading', { name: 'Cart' })).toBeVisible();
+    await expect(till.receipt).toBeHidden();
+    // A button that was touched keeps the focus, and is done with.
+    await till.tiles.first().click();
+    await till.press('Enter');
+    await expect(till.page.locator('[data-line]').last()).toContainText('1×');
+    await reach(till, 'One more');
+    await till.type('3');
+    await till.press('Enter');
+    await expect(till.page.locator('[data-line]').last()).toContainText('3×');
+  });
+
+  test('a shift is opened with no less than what was typed or chosen', async ({ page }) => {
+    const shop = Shop.demo();
+    const till = new Till(page);
+    await till.open(await shop.serve());
+    await till.type('12');
+    await reach(till, '£50');
+    await till.press('Enter');
+    await expect(till.button('Open shift with £50')).toBeVisible();
+    expect((await shop.call('shift')).shift ?? null).toBeNull();
+    await shop.close();
   });
 
   test('all that can be touched can be reached', async ({ till }) => {

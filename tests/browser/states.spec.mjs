@@ -1,5 +1,17 @@
 import { damage } from './damage.mjs';
-import { BIRD, CAKESTAND, CLOCK, MUG, SKITTLES, Shop, Till, expect, test } from './fixtures.mjs';
+import {
+  BIRD,
+  CAKESTAND,
+  CLOCK,
+  MUG,
+  SKITTLES,
+  Shop,
+  Till,
+  expect,
+  refuseOnce,
+  slowDown,
+  test,
+} from './fixtures.mjs';
 
 test.describe('a refusal', () => {
   test('stands on its line with what is left, why, and what to do', async ({ till }) => {
@@ -50,14 +62,14 @@ test.describe('a refusal', () => {
   }) => {
     await till.scan(MUG);
     await expect(till.line(MUG)).toBeVisible();
-    await refuseOnce(till.page, MUG);
+    await changeRule(till.page, MUG);
     await till.press('F9');
     await till.type('20');
     await till.press('Enter');
     await till.line(MUG).getByRole('button', { name: 'Try again' }).click();
     await expect(till.receipt.getByRole('status')).toContainText('£18.94');
     await till.scan(MUG);
-    await refuseOnce(till.page, MUG);
+    await changeRule(till.page, MUG);
     await till.press('F10');
     await till.line(MUG).getByRole('button', { name: 'Try again' }).click();
     await expect(till.receipt.getByRole('status')).toContainText('Paid by card');
@@ -68,7 +80,7 @@ test.describe('a refusal', () => {
   test('asks for more when what was given is not enough any more', async ({ till }) => {
     await till.scan(MUG);
     await expect(till.line(MUG)).toBeVisible();
-    await refuseOnce(till.page, MUG);
+    await changeRule(till.page, MUG);
     await till.press('F9');
     await till.type('2');
     await till.press('Enter');
@@ -142,6 +154,22 @@ test.describe('a product that is not for everyone', () => {
     await expect(till.line(MUG)).toContainText('Only for 18 and over');
   });
 
+  for (const how of ['clears the cart', 'removes the last row'])
+    test(`asks for it again after somebody ${how}`, async ({ till, shop }) => {
+      await shop.act('set_age_rule', { product: MUG.id, minimumAge: 18 });
+      await till.scan(MUG);
+      await till.button('Checked: 18 or over').click();
+      await expect(till.line(MUG)).not.toContainText('Only for');
+      if (how === 'removes the last row') await till.press('Delete');
+      else {
+        await till.button('Clear').click();
+        await till.button('Clear the cart').click();
+      }
+      await expect(till.line(MUG)).toBeHidden();
+      await till.scan(MUG);
+      await expect(till.line(MUG)).toContainText('Only for 18 and over');
+    });
+
   test('is refused until somebody made sure, and then sold for what was given', async ({
     till,
     shop,
@@ -186,6 +214,39 @@ test.describe('a code that nothing has', () => {
   test('is told apart from one that was misread', async ({ till }) => {
     await till.scan('2000000002812');
     await expect(till.page.getByText('Misread, scan again')).toBeVisible();
+  });
+});
+
+test.describe('a code that could not be looked up', () => {
+  const row = (till) => till.page.getByText('Waiting to be looked up');
+
+  test('is looked up again when somebody says so', async ({ till }) => {
+    await refuseOnce(till.page, 'scan', 'lock_timeout');
+    await till.scan(MUG);
+    await expect(row(till)).toBeVisible();
+    await till.button('Look up again').click();
+    await expect(till.line(MUG)).toBeVisible();
+    await expect(row(till)).toBeHidden();
+  });
+
+  test('is looked up when somebody signs in again', async ({ till }) => {
+    await refuseOnce(till.page, 'scan', 'signed_out');
+    await till.scan(MUG);
+    await till.enterPin('Tom Ashby', '4444');
+    await expect(till.line(MUG)).toBeVisible();
+    await expect(row(till)).toBeHidden();
+  });
+
+  test('stays removed if somebody removed it meanwhile', async ({ till }) => {
+    await slowDown(till.page, 'scan');
+    await till.scan(MUG);
+    await expect(row(till)).toBeVisible();
+    const answered = till.page.waitForResponse('**/api/call/scan');
+    await till.button('Remove').click();
+    await answered;
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toBeVisible();
+    await expect(till.line(MUG)).toBeHidden();
   });
 });
 
@@ -249,6 +310,29 @@ test.describe('what happens elsewhere', () => {
     await till.press('Enter');
     await expect(till.line(MUG)).toBeVisible();
   });
+
+  for (const [what, begin] of Object.entries({
+    'a quantity': () => undefined,
+    'cash given': (till) => till.press('F9'),
+  }))
+    test(`can be that the shift is closed, and ${what} is nothing for the next`, async ({
+      till,
+      shop,
+    }) => {
+      await till.scan(MUG);
+      await expect(till.line(MUG)).toBeVisible();
+      await begin(till);
+      await till.type('12');
+      const { shift } = await shop.call('shift');
+      await shop.act('close_shift', { shift: shift.shift, countedCash: 10_000 });
+      await expect(till.page.getByText('The shift isn’t open yet')).toBeVisible();
+      await till.press('Enter');
+      await expect(till.button('Open shift: type the cash first')).toBeDisabled();
+      await till.type('100');
+      await shop.open();
+      await expect(till.line(MUG)).toContainText('1×');
+      await expect(till.page.getByText('Quantity')).toBeHidden();
+    });
 });
 
 test.describe('a till whose shift is closed', () => {
@@ -302,6 +386,29 @@ test.describe('when the backend is lost', () => {
     await till.page.context().setOffline(false);
     await expect(till.line(BIRD)).toBeVisible();
     await expect(till.line(MUG)).toBeHidden();
+  });
+
+  test('a sale that waits is not changed, and no key for it pays the next', async ({
+    till,
+    shop,
+  }) => {
+    await till.scan(BIRD);
+    await expect(till.line(BIRD)).toBeVisible();
+    await shop.act('change_price', { product: BIRD.id, price: 199 }, 'T2');
+    await expect(till.button('Use £1.99')).toBeVisible();
+    await till.page.context().setOffline(true);
+    await till.press('F12');
+    await expect(till.button('Waiting')).toBeDisabled();
+    await till.button('Use £1.99').click();
+    await expect(till.total).toHaveText('£1.69');
+    await till.scan(MUG);
+    for (const key of ['F12', 'F10', 'F9']) await till.press(key);
+    await till.page.context().setOffline(false);
+    await expect(till.line(MUG)).toBeVisible();
+    await till.page.waitForTimeout(300);
+    await expect(till.line(MUG)).toBeVisible();
+    const { total } = await shop.call('sales_report', { by: 'day' });
+    expect([total.receipts, total.gross]).toEqual([1, 169]);
   });
 
   test('a sale that was being paid is finished once, when it is back', async ({ till, shop }) => {
@@ -360,6 +467,21 @@ test.describe('the cart of before', () => {
     await expect(till.line(MUG)).toBeVisible();
     expect(asked).toBe(2);
   });
+});
+
+test('the cart of before is asked for until it is told, and nothing is kept in its place', async ({
+  till,
+  shop,
+}) => {
+  await till.scan(MUG);
+  await isKept(shop, { [MUG.id]: 1000 });
+  await refuseOnce(till.page, 'cart', 'lock_timeout', { message: 'Someone holds the store.' });
+  await till.page.reload();
+  await till.tiles.first().waitFor();
+  await till.scan(BIRD);
+  await expect(till.line(BIRD)).toBeVisible();
+  await expect(till.line(MUG)).toBeVisible();
+  await isKept(shop, { [MUG.id]: 1000, [BIRD.id]: 1000 });
 });
 
 test.describe('after a kill', () => {
@@ -477,6 +599,27 @@ test('two windows share one cart, and one at a time shows it', async ({ till, co
   await expect(other.receipt).toContainText('T1-1');
 });
 
+test('a window that lost the till signs nobody out', async ({ till, shop, context }) => {
+  const { settings } = await shop.call('shop');
+  await shop.act('configure_shop', { ...settings, tills: { autoLockSeconds: 4 } });
+  const other = new Till(await context.newPage());
+  await other.page.goto(till.page.url());
+  await other.page.getByRole('button', { name: 'Use it here' }).click();
+  for (let signs = 0; signs < 12; signs++) {
+    await other.press('Shift');
+    await other.page.waitForTimeout(400);
+  }
+  await other.scan(MUG);
+  await expect(other.line(MUG)).toBeVisible();
+});
+
+test('the smallest window has room for all that is in the bar', async ({ till }) => {
+  await till.page.setViewportSize({ width: 1024, height: 700 });
+  const status = await till.page.getByRole('group', { name: 'Status' }).boundingBox();
+  const panel = await till.page.getByRole('region', { name: 'Sale' }).boundingBox();
+  expect(status.x + status.width).toBeLessThanOrEqual(panel.x);
+});
+
 test.describe('long things', () => {
   test('a name of eighty characters and a price of 9,999,999.99 fit', async ({ till, shop }) => {
     const name = 'Hand Painted Vintage Rose Porcelain Teapot With Bamboo Handle And Matching Sieve';
@@ -498,6 +641,12 @@ test.describe('long things', () => {
     await till.press('Escape');
     expect(await cutOff(till.page)).toEqual([]);
     await till.press('F9');
+    const lines = await till.button('£10,000,000').evaluate((button) => {
+      const range = document.createRange();
+      range.selectNodeContents(button);
+      return new Set([...range.getClientRects()].map(({ top }) => top)).size;
+    });
+    expect(lines).toBe(1);
     // More than anyone gives, and then the most that makes sense.
     for (const given of ['99999999', '10000999']) {
       for (let digit = 0; digit < 8; digit++) await till.press('Backspace');
@@ -522,12 +671,10 @@ test.describe('long things', () => {
 });
 
 /** Answers the next checkout as the till does when a rule was changed in that very moment. */
-function refuseOnce(page, product) {
-  const refusal = { code: 'limit_changed', message: 'A limit was set just now. Try again.' };
-  const details = { because: [], action: 'try_again', line: 1, product: product.id };
-  const json = { ...refusal, details };
-  const answer = (route) => route.fulfill({ status: 422, json });
-  return page.route('**/api/call/checkout', answer, { times: 1 });
+function changeRule(page, product) {
+  const message = 'A limit was set just now. Try again.';
+  const details = { action: 'try_again', line: 1, product: product.id };
+  return refuseOnce(page, 'checkout', 'limit_changed', { message, ...details });
 }
 
 /** Waits until the till's cart is safe on disk, with these quantities. */

@@ -18,3 +18,11 @@ export function throttled(act: () => Promise<unknown>, gapMs: number): () => voi
     else void run();
   };
 }
+
+/** An act that is under way once at most: whoever does it meanwhile waits for the same end. */
+export function oneAtATime<A extends unknown[]>(
+  act: (...given: A) => Promise<void>,
+): (...given: A) => Promise<void> {
+  let running: Promise<void> | undefined;
+  return (...given) => (running ??= act(...given).finally(() => (running = undefined)));
+}

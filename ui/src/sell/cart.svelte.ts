@@ -53,6 +53,8 @@ export class Stray {
   state = $state<'unknown' | 'misread' | 'unusable' | 'waiting'>('waiting');
   /** What to do about it, in a sentence, if it is a label. */
   advice = $state('');
+  /** Whether somebody took it out, perhaps before it was looked up. */
+  isRemoved = false;
 
   constructor(readonly code: string) {}
 }
@@ -173,10 +175,12 @@ export class Cart {
     return needed > (this.ageChecked ?? 0) ? needed : undefined;
   }
 
-  /** Takes a row out; the one after it, or else the one before, is selected. */
+  /** Takes a row out; the one after it, or else the one before, is selected. With the last the cart is over. */
   remove(row: Row): void {
     const at = this.rows.indexOf(row);
     if (at < 0) return;
+    if (this.rows.length === 1) return this.clear();
+    if (row instanceof Stray) row.isRemoved = true;
     this.rows = this.rows.toSpliced(at, 1);
     if (this.selectedId === row.id) this.selectedId = (this.rows[at] ?? this.rows[at - 1])?.id;
     if (row instanceof Line) this.#changed();
@@ -208,10 +212,10 @@ export class Cart {
     this.renew();
   }
 
-  /** Takes everything out. */
+  /** Begins the next cart without having sold this one: nothing of it is left, not even the customer. */
   clear(): void {
-    this.rows = [];
-    this.selectedId = undefined;
+    for (const stray of this.strays) stray.isRemoved = true;
+    this.begin();
     this.#changed();
   }
 

@@ -194,4 +194,14 @@ describe('an age check', () => {
     cart.begin();
     expect(cart.stored.ageChecked).toBeUndefined();
   });
+
+  test.each(['cleared', 'left without a row'])('is over when the cart is %s', (how) => {
+    cart.restore({ id: 'OLD', lines: [], customer: 'ANN' });
+    const wine = cart.add({ ...product('WINE', 900), minimumAge: 18 });
+    cart.confirmAge(18);
+    if (how === 'cleared') cart.clear();
+    else cart.remove(wine);
+    expect(saved.at(-1)).toEqual({ id: cart.id, lines: [] });
+    expect(cart.id).not.toBe('OLD');
+  });
 });

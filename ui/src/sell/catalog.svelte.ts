@@ -23,6 +23,8 @@ export class Catalog {
   readonly #session: Session;
   /** What is typed into the search field. */
   text = $state('');
+  /** Whether something was taken of what was found: what is typed next is another search. */
+  isDone = $state(false);
   /** The category that is chosen; empty for all. */
   category = $state('');
   /** What was found last; `undefined` until the first answer. */
@@ -40,9 +42,34 @@ export class Catalog {
 
   /** Searches for a text, in all categories. */
   search(text: string): void {
+    this.type(text);
+    this.ask();
+  }
+
+  /** Takes a text that is not searched for yet. */
+  type(text: string): void {
     if (text !== '' && this.text === '') this.category = '';
     this.text = text;
-    this.ask();
+    this.isDone = false;
+  }
+
+  /** Goes on with what is typed, or begins another search with it. */
+  goOn(text: string): void {
+    this.search(this.isDone ? text : this.text + text);
+  }
+
+  /** Remembers what is searched for; returns how to search for it again. */
+  remember(): () => void {
+    const { text, isDone } = this;
+    return () => {
+      if (this.text !== text) this.search(text);
+      this.isDone = isDone;
+    };
+  }
+
+  /** Shows everything again if something was taken of what was found. */
+  leave(): void {
+    if (this.isDone) this.search('');
   }
 
   /** Shows a category, of what is searched for. */

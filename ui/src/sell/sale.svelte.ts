@@ -12,11 +12,12 @@ import { afterKey, type NumpadKey } from '../components/entry';
 import { freshId } from '../id';
 import { UNIT, formatQuantity, inCash, parseDecimal } from '../money';
 import type { Session } from '../session.svelte';
-import { throttled } from '../throttle';
-import { Cart, Line, MAX_QUANTITY, Stray } from './cart.svelte';
+import { warn } from '../sound';
+import { isOfPin } from '../staff/approval';
+import { oneAtATime, throttled } from '../throttle';
+import { Cart, Line, MAX_QUANTITY, Stray, type Row } from './cart.svelte';
 import { isCode } from './catalog.svelte';
 import { Keeper } from './keeper';
-import { warn } from './sound';
 
 /** The least time between two looks at the products of the cart, in milliseconds. */
 const LIVE_GAP_MS = 500;
@@ -24,27 +25,27 @@ const LIVE_GAP_MS = 500;
 const RECENT_GAP_MS = 100;
 /** How long a scan may be looked up before its code is shown, in milliseconds. */
 const LOOK_UP_MS = 150;
+/** How long to wait before the cart of before is asked for again, in milliseconds. */
+const ASK_AGAIN_MS = 1000;
 /** The most digits that are typed at once. */
 const MAX_ENTRY = 14;
 /** The most digits of a quantity before its point; more are a code. */
 const MAX_QUANTITY_DIGITS = 4;
 
-/** What is wrong with an approval, not with what it is for. */
-const PIN_REFUSALS = new Set<string>(['pin_wrong', 'pin_locked', 'staff_unknown']);
-
-/** What the sell screen is about just now. */
+/** How far the sale is. */
 export type Phase =
   /** The cart is filled. */
   | { is: 'selling' }
   /** It is typed what cash was given. */
   | { is: 'paying' }
-  /** The checkout is under way; it waits if the backend is away. */
-  | { is: 'sending'; waits: boolean }
   /**
    * It is done, and the receipt is shown until the next sale begins. It may be of before: when the
    * cart was to be paid, it had been sold already.
    */
   | { is: 'done'; receipt: PrintedReceipt; ofBefore?: boolean };
+
+/** What is typed and pressed is for: the sale as far as it is, or the shift that isn't open yet. */
+export type Mode = Phase['is'] | 'opening';
 
 type Checkout = Operations['checkout']['input'];
 
@@ -59,6 +60,8 @@ export interface Tendered {
 export class Sale {
   readonly cart: Cart;
   phase = $state.raw<Phase>({ is: 'selling' });
+  /** The checkout that is under way, if one is; it waits if the backend is away. */
+  underWay = $state.raw<{ waits: boolean }>();
   /** What is typed on the numpad: a quantity, or cash, or what is in the drawer. */
   entry = $state('');
   /** The receipt of the sale before this one. */
@@ -93,15 +96,25 @@ export class Sale {
   /** Looks again at what was sold at this till last. */
   readonly refreshRecent: () => void;
 
+  /** What is typed and pressed is for. */
+  readonly mode: Mode = $derived.by(() =>
+    this.#session.shift === null && this.phase.is !== 'done' ? 'opening' : this.phase.is,
+  );
   readonly total = $derived.by(() => this.cart.total?.gross);
   /** What is to be paid if all of it is paid in cash: what coins can pay. */
   readonly cashTotal = $derived.by(() =>
     this.total === undefined ? undefined : inCash(this.total, this.#session.rules),
   );
+  /** What has to be done before the cart can be paid, as “To pay, …” goes on; nothing if it can be. */
+  readonly beforePaying: string = $derived.by(() => {
+    if (this.cart.strays.length > 0) return 'deal with the code first';
+    if (this.mode !== 'selling' || this.entry === '') return '';
+    return `press ${this.isCodeTyped ? 'Find' : 'Qty'} first`;
+  });
   readonly canPay = $derived.by(
     () =>
       this.cart.lines.length > 0 &&
-      this.cart.strays.length === 0 &&
+      this.beforePaying === '' &&
       this.total !== undefined &&
       Boolean(this.#session.shift),
   );
@@ -113,7 +126,7 @@ export class Sale {
   /** Whether the digits that are typed are a code: too many for a quantity, or of no line. */
   readonly isCodeTyped = $derived.by(
     () =>
-      this.phase.is === 'selling' &&
+      this.mode === 'selling' &&
       isCode(this.entry) &&
       (this.entry.length > MAX_QUANTITY_DIGITS || !(this.cart.selected instanceof Line)),
   );
@@ -149,7 +162,7 @@ export class Sale {
    */
   restore(): Promise<void> {
     return this.#inTurn(async () => {
-      const { cart, finished } = await this.#insisting(() => this.#session.call('cart', {}));
+      const { cart, finished } = await this.#keptCart();
       if (finished) this.#finish(finished);
       else if (cart) {
         this.cart.restore(cart);
@@ -158,11 +171,10 @@ export class Sale {
     });
   }
 
-  /** Goes on after the backend was away: what it was not told, it is told now. */
+  /** Goes on after the backend was away, or nobody at the till: what it was not told, it is told now. */
   async resume(): Promise<void> {
     if (this.#goOn) return this.#goOn();
-    const waiting = this.cart.strays.filter((stray) => stray.state === 'waiting');
-    for (const stray of waiting) await this.#resolve(stray);
+    for (const stray of this.cart.strays) void this.lookUpAgain(stray);
     this.refresh();
     await this.#keeper.settled().catch(() => undefined);
   }
@@ -172,10 +184,14 @@ export class Sale {
     return this.#inTurn(async () => {
       await this.#checkout;
       this.#begin();
-      const stray = new Stray(code);
-      const late = setTimeout(() => this.cart.addStray(stray), LOOK_UP_MS);
-      await this.#resolve(stray);
-      clearTimeout(late);
+      await this.#resolve(new Stray(code));
+    });
+  }
+
+  /** Looks a code up again that waits for it, unless it was taken out meanwhile. */
+  lookUpAgain(stray: Stray): Promise<void> {
+    return this.#inTurn(async () => {
+      if (stray.state === 'waiting' && !stray.isRemoved) await this.#resolve(stray);
     });
   }
 
@@ -184,9 +200,10 @@ export class Sale {
     return this.#inTurn(async () => {
       await this.#checkout;
       this.#begin();
-      if (this.#sought) this.cart.remove(this.#sought);
+      const sought = this.#sought;
       this.#sought = undefined;
       await this.#put(product);
+      if (sought) this.cart.remove(sought);
     });
   }
 
@@ -213,6 +230,8 @@ export class Sale {
 
   /** Presses a key of the numpad. */
   press(key: NumpadKey): void {
+    // What is given for a sale under way is settled.
+    if (this.underWay) return;
     const entry = afterKey(this.entry, key);
     const isLess = entry.length < this.entry.length;
     if (isLess || (entry.length <= MAX_ENTRY && this.#canType(entry))) this.entry = entry;
@@ -221,52 +240,78 @@ export class Sale {
   /** Takes what was typed for what it is: cash given, cash in the drawer, a code, a quantity; or goes on. */
   confirm(): void {
     this.inOrder(() => {
-      if (this.phase.is === 'paying') this.payGiven();
-      else if (this.#session.shift === null) void this.openShift();
+      if (this.underWay) return;
+      if (this.mode === 'paying') this.payGiven();
+      else if (this.mode === 'opening') void this.openShift();
+      else if (this.mode === 'done') this.next();
       else if (this.isCodeTyped) this.#lookUp();
-      else if (this.entry !== '') this.setQuantity();
-      else this.next();
+      else if (this.entry !== '') this.#takeQuantity();
     });
   }
 
-  /** Gives the selected line the quantity that was typed. */
-  setQuantity(): void {
-    this.inOrder(() => {
-      if (this.phase.is !== 'selling') return;
-      const { selected } = this.cart;
-      const quantity = parseDecimal(this.entry, 3);
-      if (this.entry !== '' && quantity !== undefined && selected instanceof Line)
-        this.cart.setQuantity(selected, quantity);
-      this.entry = '';
-      this.trouble = undefined;
-    });
+  /** Gives a line another quantity. */
+  setQuantity(line: Line, quantity: number): void {
+    this.#change(() => this.cart.setQuantity(line, quantity));
   }
 
   /** Changes the quantity of the selected line by so many units. */
   step(units: number): void {
     this.inOrder(() => {
       const { selected } = this.cart;
-      if (this.phase.is !== 'selling' || !(selected instanceof Line)) return;
-      this.trouble = undefined;
+      if (!(selected instanceof Line)) return;
       const quantity = selected.quantity + units * UNIT;
-      if (quantity <= MAX_QUANTITY) return this.cart.setQuantity(selected, quantity);
-      this.said = `A line holds at most ${formatQuantity(MAX_QUANTITY)}. Scan it again for another.`;
-      warn();
+      if (quantity <= MAX_QUANTITY) return this.setQuantity(selected, quantity);
+      this.#object(
+        `A line holds at most ${formatQuantity(MAX_QUANTITY)}. Scan it again for another.`,
+      );
     });
   }
 
-  /** Takes the selected row out. */
+  /** Sells a line for another price: what the product costs now. */
+  takeNewPrice(line: Line, price: number): void {
+    this.#change(() => this.cart.takeNewPrice(line, price));
+  }
+
+  /** Takes a row out. */
+  remove(row: Row): void {
+    this.#change(() => this.cart.remove(row));
+  }
+
+  /** Takes the selected row out, and what was typed for it. */
   removeSelected(): void {
-    this.inOrder(() => {
-      if (this.phase.is !== 'selling' || !this.cart.selected) return;
-      this.trouble = undefined;
-      this.entry = '';
-      this.cart.remove(this.cart.selected);
-    });
+    this.inOrder(() =>
+      this.#change(() => {
+        this.entry = '';
+        if (this.cart.selected) this.cart.remove(this.cart.selected);
+      }),
+    );
+  }
+
+  /** Begins the next cart in place of this one, which was not sold. */
+  clear(): void {
+    this.#change(() => this.cart.clear());
+  }
+
+  /** Selects the row so many further down, or up. */
+  move(by: number): void {
+    if (this.mode !== 'selling') return;
+    this.cart.move(by);
+    const { selected } = this.cart;
+    if (selected instanceof Stray) this.said = `Code ${selected.code}`;
+    else if (selected) {
+      const amount = this.#session.money.text(selected.amount ?? 0);
+      this.said = `${formatQuantity(selected.quantity)} × ${selected.name}, ${amount}`;
+    }
+  }
+
+  /** Forgets what was typed and begun in a shift that is over, or before there was one. */
+  leaveShift(): void {
+    this.entry = '';
+    this.stopPaying();
   }
 
   /** Opens the shift with the cash that was typed; nothing happens until some is. */
-  async openShift(): Promise<void> {
+  readonly openShift = oneAtATime(async () => {
     const { float } = this;
     if (this.#session.shift || float === undefined) return;
     this.trouble = this.refused = undefined;
@@ -278,29 +323,29 @@ export class Sale {
     }
     // What is true is whether it is open now: an answer may be lost, or be of a shift closed since.
     if (!this.#session.shift) return;
-    this.entry = '';
     this.said = 'The shift is open.';
-  }
+  });
 
   /** Asks for the cash that is given. */
   beginPaying(): void {
-    this.inOrder(() => {
-      if (!this.canPay || this.phase.is !== 'selling') return;
-      this.entry = '';
-      this.phase = { is: 'paying' };
+    this.#toPay(() => {
+      if (this.mode === 'selling') this.phase = { is: 'paying' };
     });
   }
 
   /** Goes back to the cart. */
   stopPaying(): void {
-    if (this.phase.is !== 'paying') return;
+    if (this.phase.is !== 'paying' || this.underWay) return;
     this.entry = '';
     this.phase = { is: 'selling' };
   }
 
   /** Takes exactly what the cart comes to. */
   payExact(tender: Payment['tender']): void {
-    this.inOrder(() => void this.#pay({ tender }));
+    this.#toPay(() => {
+      if (this.entry === '') void this.#pay({ tender });
+      else this.#object('Enter takes the cash that is typed. To pay otherwise, delete it first.');
+    });
   }
 
   /** Takes the cash that was typed. */
@@ -315,13 +360,20 @@ export class Sale {
   /** Tries the checkout that was refused last again, paid as it was to be paid then. */
   tryAgain(): void {
     const { refused } = this;
-    if (refused) this.inOrder(() => void this.#pay(refused));
+    if (refused) this.#toPay(() => void this.#pay(refused));
+  }
+
+  /** Asks who may approve what was refused. */
+  seekApproval(refusal: Refusal): void {
+    this.#toPay(() => (this.approving = refusal));
   }
 
   /** Somebody made sure that the customer has this age, in years; a checkout refused for it goes on. */
   confirmAge(age: number): void {
-    this.inOrder(() => {
-      const isAwaited = this.cart.selected instanceof Line && this.cart.selected.refusal;
+    this.#change(() => {
+      const isAwaited = this.cart.lines.some(
+        ({ refusal }) => refusal?.details.action === 'check_age',
+      );
       this.cart.confirmAge(age);
       if (isAwaited) this.tryAgain();
     });
@@ -344,6 +396,48 @@ export class Sale {
     if (this.last && this.cart.rows.length === 0) this.phase = { is: 'done', receipt: this.last };
   }
 
+  /**
+   * Changes the cart at once if it is open: not while it is being paid, nor where nobody sees it. What
+   * is left of it is tried anew.
+   */
+  #change(act: () => void): void {
+    if (this.mode !== 'selling' || this.underWay) return;
+    this.trouble = undefined;
+    act();
+    if (this.cart.rows.length === 0) this.#forget();
+  }
+
+  /** Goes on to paying, if nothing stands in the way. */
+  #toPay(act: () => void): void {
+    // What is pressed while a sale is under way is about that one, and never about the next.
+    if (this.underWay) return;
+    this.inOrder(() => {
+      if (this.beforePaying !== '') this.#object(`To pay, ${this.beforePaying}.`);
+      else if (this.canPay) act();
+    });
+  }
+
+  /** Says why something that was pressed does nothing. */
+  #object(why: string): void {
+    this.said = why;
+    warn();
+  }
+
+  /** Forgets what was about the cart before. */
+  #forget(): void {
+    this.entry = '';
+    this.trouble = this.refused = this.#sought = undefined;
+  }
+
+  /** Gives the selected line the quantity that was typed. */
+  #takeQuantity(): void {
+    const { selected } = this.cart;
+    const quantity = /\d/.test(this.entry) ? parseDecimal(this.entry, 3) : undefined;
+    this.entry = '';
+    if (!(selected instanceof Line)) this.#object('Choose a line, then type its quantity.');
+    else if (quantity !== undefined) this.setQuantity(selected, quantity);
+  }
+
   /** Takes what was typed as a code, as if it had been scanned. */
   #lookUp(): void {
     const code = this.entry;
@@ -360,17 +454,42 @@ export class Sale {
   }
 
   /** Asks until somebody answers. */
-  async #insisting<T>(ask: () => Promise<T>, away: () => void = () => undefined): Promise<T> {
+  async #insisting<T>(ask: () => Promise<T>, away: () => void): Promise<T> {
     for (;;) {
       try {
         return await ask();
       } catch (failure) {
         if (!(failure instanceof Unreachable)) throw failure;
         away();
-        await new Promise<void>((resolve) => (this.#goOn = resolve));
-        this.#goOn = undefined;
+        await this.#resumed();
       }
     }
+  }
+
+  /**
+   * The cart that was kept. It is asked for until it is told, and nothing is put in before: what is
+   * kept next takes its place.
+   */
+  async #keptCart(): Promise<Operations['cart']['output']> {
+    for (;;) {
+      try {
+        const kept = await this.#session.call('cart', {});
+        this.trouble = undefined;
+        return kept;
+      } catch (failure) {
+        const isTold = failure instanceof Refusal && failure.code !== 'signed_out';
+        if (isTold) this.trouble = failure;
+        const again = isTold && setTimeout(() => this.#goOn?.(), ASK_AGAIN_MS);
+        await this.#resumed();
+        if (again) clearTimeout(again);
+      }
+    }
+  }
+
+  /** Waits until it is worth asking the backend again. */
+  async #resumed(): Promise<void> {
+    await new Promise<void>((resolve) => (this.#goOn = resolve));
+    this.#goOn = undefined;
   }
 
   /**
@@ -378,16 +497,15 @@ export class Sale {
    * answered waits for the next cart. Fails only if the approval is none; then nothing has changed.
    */
   async #pay(tendered: Tendered, approval?: Approval): Promise<void> {
-    const { phase } = this;
     const { tender, given } = tendered;
     const due = tender === 'cash' ? this.cashTotal : this.total;
-    const open = phase.is === 'selling' || phase.is === 'paying';
-    if (!this.canPay || due === undefined || !open) return;
+    const isOpen = this.mode === 'selling' || this.mode === 'paying';
+    if (!this.canPay || due === undefined || !isOpen || this.underWay) return;
     // What was given may have been enough before more was put in: then more is asked for.
     const amount = given ?? due;
     if (amount < due) return this.beginPaying();
     const sending = this.#send(this.#checkoutOf({ tender, amount }, approval), tendered);
-    const end = () => (this.#checkout = undefined);
+    const end = () => (this.#checkout = this.underWay = undefined);
     this.#checkout = sending.then(end, end);
     await sending;
   }
@@ -413,20 +531,18 @@ export class Sale {
   /** Sends a checkout until it is answered. The same one sent twice is one sale. */
   async #send(checkout: Checkout, tendered: Tendered): Promise<void> {
     const attempt = async () => {
-      this.phase = { is: 'sending', waits: false };
+      this.underWay = { waits: false };
       // Nothing is sold that a crash could make forgotten.
       await this.#keeper.settled();
       return this.#session.call('checkout', checkout);
     };
     try {
-      this.#finish(
-        await this.#insisting(attempt, () => (this.phase = { is: 'sending', waits: true })),
-      );
+      this.#finish(await this.#insisting(attempt, () => (this.underWay = { waits: true })));
     } catch (failure) {
       if (failure instanceof Refusal && failure.code === 'request_reused')
         return this.#sendAnew(checkout, tendered);
       this.phase = { is: 'selling' };
-      if (failure instanceof Refusal && PIN_REFUSALS.has(failure.code)) throw failure;
+      if (isOfPin(failure)) throw failure;
       this.#refuse(failure, tendered);
     }
   }
@@ -441,7 +557,7 @@ export class Sale {
     try {
       const found = await this.#insisting(
         () => this.#session.call('receipt', { receipt }),
-        () => (this.phase = { is: 'sending', waits: true }),
+        () => (this.underWay = { waits: true }),
       );
       if (found.kind === 'sale') return this.#finish(found, true);
     } catch (failure) {
@@ -467,8 +583,7 @@ export class Sale {
 
   #finish(receipt: PrintedReceipt, ofBefore = false): void {
     const { money } = this.#session;
-    this.entry = '';
-    this.trouble = this.refused = undefined;
+    this.#forget();
     this.last = receipt;
     if (ofBefore) this.cart.keepUnsold(receipt.lines);
     else this.cart.begin();
@@ -500,25 +615,25 @@ export class Sale {
 
   /** Finds out what a code stands for; if nobody can say yet, it waits. */
   async #resolve(stray: Stray): Promise<void> {
-    try {
-      const found = await this.#session.call('scan', { code: stray.code });
-      if (found.kind === 'product') {
-        await this.#put(found.product, found.label);
-        this.cart.remove(stray);
-        return;
-      }
-      if (found.kind === 'unusable_label') {
-        stray.state = 'unusable';
-        this.said = stray.advice = found.message;
-      } else {
-        stray.state = found.kind === 'unknown' ? 'unknown' : 'misread';
-        this.said = `No product has the code ${stray.code}.`;
-      }
-      warn();
-    } catch {
-      stray.state = 'waiting';
+    const late = setTimeout(() => this.cart.addStray(stray), LOOK_UP_MS);
+    const { code } = stray;
+    const found = await this.#session.call('scan', { code }).catch(() => undefined);
+    clearTimeout(late);
+    if (stray.isRemoved) return;
+    if (found?.kind === 'product') {
+      await this.#put(found.product, found.label);
+      return this.cart.remove(stray);
     }
     this.cart.addStray(stray);
+    if (!found) return;
+    if (found.kind === 'unusable_label') {
+      stray.state = 'unusable';
+      stray.advice = found.message;
+      this.#object(found.message);
+    } else {
+      stray.state = found.kind === 'unknown' ? 'unknown' : 'misread';
+      this.#object(`No product has the code ${code}.`);
+    }
   }
 
   async #knowProducts(): Promise<void> {
@@ -542,12 +657,14 @@ export class Sale {
 
   /** Whether the entry may be continued like this. */
   #canType(text: string): boolean {
-    const isQuantity = this.phase.is === 'selling' && this.#session.shift;
+    const isQuantity = this.mode === 'selling';
     const decimals = isQuantity ? 3 : this.#session.money.decimals;
     // Digits that make no sense are not taken: an amount that is cut off by the screen misleads.
     const [{ length: whole } = '', places] = text.split('.');
     const most = String(Math.trunc(this.#mostGiven / 10 ** decimals)).length;
-    if (this.phase.is === 'paying' && whole > most) return false;
+    if (this.mode === 'paying' && whole > most) return false;
+    // Only a line has a part of a quantity.
+    if (isQuantity && places !== undefined && !(this.cart.selected instanceof Line)) return false;
     if (isQuantity && places !== undefined && whole > MAX_QUANTITY_DIGITS) return false;
     return parseDecimal(text, decimals) !== undefined && (decimals > 0 || !text.includes('.'));
   }

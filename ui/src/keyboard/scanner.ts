@@ -98,13 +98,8 @@ export class Scanner {
   }
 
   /** Whether a text that came in one burst is too long to be a number that a person typed. */
-  isCode(burst: string): boolean {
+  isTooLongToType(burst: string): boolean {
     return burst.length >= this.#settings.minLength;
-  }
-
-  /** Forgets what was typed so far. */
-  reset(): void {
-    this.#stop();
   }
 
   #stop(): Verdict {

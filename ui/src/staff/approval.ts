@@ -1,0 +1,8 @@
+import { Refusal } from '../host';
+
+const PIN_REFUSALS = new Set<string>(['pin_wrong', 'pin_locked', 'staff_unknown']);
+
+/** Whether a failure is about who approves and their PIN, not about what is approved. */
+export function isOfPin(failure: unknown): boolean {
+  return failure instanceof Refusal && PIN_REFUSALS.has(failure.code);
+}
