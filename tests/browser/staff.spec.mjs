@@ -1,6 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { BIRD, MUG, Shop, Till, expect, loseAnswer, test } from './fixtures.mjs';
+import {
+  BIRD,
+  MUG,
+  Shop,
+  Till,
+  expect,
+  loseAnswer,
+  reach,
+  refuseOnce,
+  slowDown,
+  test,
+} from './fixtures.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -56,12 +67,73 @@ test.describe('who is at the till', () => {
   });
 
   test('is nobody after a while in which nobody touched it', async ({ till, shop }) => {
-    const { settings } = await shop.call('shop');
-    await shop.act('configure_shop', { ...settings, tills: { autoLockSeconds: 1 } });
+    await lockAfter(shop, 1);
     await expect(question(till)).toBeVisible();
     await till.enterPin('Priya Nair', '3333');
     await expect(question(till)).toBeHidden();
     await expect(question(till)).toBeVisible();
+  });
+
+  test('is asked over whatever else is, and then that goes on', async ({ till, shop }) => {
+    const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
+    const fifties = dialog.getByLabel('£50', { exact: true });
+    await till.page.getByRole('button', { name: 'Open since' }).click();
+    await fifties.fill('1');
+    await lockAfter(shop, 2);
+    await expect(question(till)).toBeVisible();
+    await expect(dialog).toBeHidden();
+    await reach(till, 'Priya Nair');
+    await till.press('Enter');
+    await till.type('3333');
+    await till.press('Enter');
+    await expect(question(till)).toBeHidden();
+    await expect(fifties).toHaveValue('1');
+    await expect(question(till)).toBeVisible();
+    await till.enterPin('Tom Ashby', '4444');
+    await expect(question(till)).toBeHidden();
+    await expect(fifties).toHaveValue('1');
+  });
+
+  test('is told that a scan has to wait, and no code is taken for a PIN', async ({ till }) => {
+    await till.button('Lock the till').click();
+    await till.page.getByRole('button', { name: 'Priya Nair' }).click();
+    await till.type('33');
+    for (const product of [MUG, BIRD, MUG]) await till.scan(product);
+    const told = till.page.getByText(`${MUG.code}, ${BIRD.code}, ${MUG.code} were scanned`);
+    await expect(told).toContainText('Sign in, then scan them again.');
+    await till.type('33');
+    await till.press('Enter');
+    await expect(question(till)).toBeHidden();
+    await expect(till.page.getByText('Scan or type')).toBeVisible();
+  });
+
+  test('is one button or another by keys, and Enter means the one that was reached', async ({
+    till,
+  }) => {
+    await till.button('Lock the till').click();
+    await till.page.getByRole('button', { name: 'Priya Nair' }).click();
+    await till.type('3333');
+    await reach(till, 'Tom Ashby');
+    await till.press('Enter');
+    await expect(till.page.getByText('PIN of Tom Ashby')).toBeVisible();
+    await till.type('4444');
+    await till.press('Enter');
+    await expect(till.page.getByText('T1 · Tom Ashby')).toBeVisible();
+  });
+
+  test('may be someone new, and is told when the backend is away', async ({ till, shop }) => {
+    await till.button('Lock the till').click();
+    await expect(question(till)).toBeVisible();
+    await shop.act('add_staff', { name: 'Nora New', role: 'cashier' });
+    await expect(till.page.getByRole('button', { name: 'Nora New' })).toBeVisible();
+    await till.page.context().setOffline(true);
+    await till.enterPin('Priya Nair', '3333');
+    const screen = till.page.getByRole('main', { name: 'Who is at the till?' });
+    await expect(screen).toContainText('The till’s program doesn’t answer');
+    await till.page.context().setOffline(false);
+    await expect(screen).not.toContainText('The till’s program doesn’t answer');
+    await till.enterPin('Priya Nair', '3333');
+    await expect(question(till)).toBeHidden();
   });
 
   test('asks nothing that axe would complain about', async ({ till }) => {
@@ -99,6 +171,21 @@ test('a receipt names who sold it, whoever is at the till and whoever has left',
   await shop.act('remove_staff', { user: cashier });
   await till.page.reload();
   await expect(till.receipt).toContainText('Served by Priya Nair');
+});
+
+test('codes that are scanned while somebody approves are all named, and no PIN', async ({
+  till,
+  shop,
+}) => {
+  await mayNotSellAlone(till, shop);
+  const dialog = till.page.getByRole('dialog', { name: 'Who approves?' });
+  await dialog.getByRole('button', { name: 'Owen Price' }).click();
+  await till.type('22');
+  for (const product of [BIRD, MUG]) await till.scan(product);
+  await expect(dialog).toContainText(`${BIRD.code}, ${MUG.code} were scanned and are not`);
+  await till.type('22');
+  await till.press('Enter');
+  await expect(till.receipt).toContainText('T1-1');
 });
 
 test('a wrong PIN and “Not now” leave the cart to be sold', async ({ till, shop }) => {
@@ -147,6 +234,37 @@ test('much cash in the drawer asks for a drop to the safe', async ({ till, shop 
   await till.page.getByLabel('How much').fill('300');
   await till.button('Drop £300').click();
   await expect(till.page.getByText('A lot of cash is in the drawer')).toBeHidden();
+});
+
+test('a drop is recorded once, and no key too many asks for another', async ({ till, shop }) => {
+  await shop.payIn(90_000);
+  const dialog = till.page.getByRole('dialog', { name: 'Cash to the safe' });
+  await expect(till.button('Record a drop')).toBeVisible();
+  await slowDown(till.page, 'shop');
+  await reach(till, 'Record a drop');
+  await till.press('Enter');
+  await dialog.getByLabel('How much').fill('800');
+  await till.button('Drop £800').dblclick();
+  await expect(dialog).toBeHidden();
+  await till.press('Enter');
+  await till.page.waitForTimeout(300);
+  await expect(dialog).toBeHidden();
+  expect((await shop.call('x_report')).expected).toBe(20_000);
+});
+
+test('a shift is closed once, however often that is touched', async ({ till, shop }) => {
+  const before = await shop.call('z_report');
+  await till.page.getByRole('button', { name: 'Open since' }).click();
+  await till.page.getByRole('dialog').getByLabel('£50', { exact: true }).fill('2');
+  await slowDown(till.page, 'shop');
+  const asked = [];
+  till.page.on('request', (request) => {
+    if (request.url().endsWith('/close_shift')) asked.push(request.url());
+  });
+  await till.button('Close the shift').dblclick();
+  await expect(till.page.getByRole('dialog')).toContainText('The shift is closed');
+  expect(asked).toHaveLength(1);
+  expect((await shop.call('z_report')).z).toBe(before.z + 1);
 });
 
 test('a shift is closed by a blind count, and one that is off goes on with a PIN', async ({
@@ -223,6 +341,50 @@ test('what is sold after the drawer was counted has it counted again', async ({ 
   await expect(till.page.getByRole('dialog')).toContainText('The shift is closed');
 });
 
+test('a count that was left is of when it was made, and has to be made again after a sale', async ({
+  till,
+  shop,
+}) => {
+  const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
+  const open = till.page.getByRole('button', { name: 'Open since' });
+  await open.click();
+  await dialog.getByLabel('£50', { exact: true }).fill('2');
+  await till.button('Not now').click();
+  await till.scan(MUG);
+  await till.press('F12');
+  await expect(till.receipt).toContainText('T1-1');
+  await open.click();
+  await expect(dialog.getByLabel('£50', { exact: true })).toHaveValue('2');
+  await till.button('Close the shift').click();
+  await expect(dialog).toContainText('Count it again.');
+  await expect(till.button('Close the shift')).toBeDisabled();
+  await till.button('Nothing is different').click();
+  await expect(till.button('Close the shift')).toBeEnabled();
+  for (const kind of ['£1', '£0.05', '£0.01'])
+    await dialog.getByLabel(kind, { exact: true }).fill('1');
+  await till.button('Close the shift').click();
+  await expect(till.page.getByRole('dialog')).toContainText('Nothing missing');
+});
+
+test('a count that could not begin says so, and begins again', async ({ till }) => {
+  await refuseOnce(till.page, 'shift', 'lock_timeout');
+  await till.page.getByRole('button', { name: 'Open since' }).click();
+  const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
+  await expect(dialog.getByRole('alert')).toContainText('Begin again before you count.');
+  await till.button('Begin again').click();
+  await dialog.getByLabel('£50', { exact: true }).fill('2');
+  await till.button('Close the shift').click();
+  await expect(till.page.getByRole('dialog')).toContainText('Nothing missing');
+});
+
+test('no field of a count moves while somebody types', async ({ till }) => {
+  await till.page.getByRole('button', { name: 'Open since' }).click();
+  const fifties = till.page.getByRole('dialog').getByLabel('£50', { exact: true });
+  const place = await fifties.boundingBox();
+  await fifties.fill('1');
+  expect(await fifties.boundingBox()).toEqual(place);
+});
+
 test.describe('an act whose answer was lost', () => {
   const isOpen = (till) => expect(till.page.getByText('Scan or type')).toBeVisible();
   const isClosed = (till) => expect(till.page.getByText('The shift isn’t open yet')).toBeVisible();
@@ -290,6 +452,12 @@ test.describe('an act whose answer was lost', () => {
     expect(await inDrawer()).toBe(80_000);
   });
 });
+
+/** Has tills locked when nobody touched them for so many seconds. */
+async function lockAfter(shop, seconds) {
+  const { settings } = await shop.call('shop');
+  await shop.act('configure_shop', { ...settings, tills: { autoLockSeconds: seconds } });
+}
 
 /** A cashier who scanned a mug and may not sell it, while somebody is asked to approve it. */
 async function mayNotSellAlone(till, shop) {
