@@ -9,7 +9,6 @@ import {
   Till,
   expect,
   refuseOnce,
-  slowDown,
   test,
 } from './fixtures.mjs';
 
@@ -238,12 +237,16 @@ test.describe('a code that could not be looked up', () => {
   });
 
   test('stays removed if somebody removed it meanwhile', async ({ till }) => {
-    await slowDown(till.page, 'scan');
+    let goOn;
+    const wait = async (route) => {
+      await new Promise((resolve) => (goOn = resolve));
+      await route.continue();
+    };
+    await till.page.route('**/api/call/scan', wait, { times: 1 });
     await till.scan(MUG);
     await expect(row(till)).toBeVisible();
-    const answered = till.page.waitForResponse('**/api/call/scan');
     await till.button('Remove').click();
-    await answered;
+    goOn();
     await till.scan(BIRD);
     await expect(till.line(BIRD)).toBeVisible();
     await expect(till.line(MUG)).toBeHidden();

@@ -109,7 +109,7 @@ export class Keyboard {
     this.#release();
     // A key that is held down must not do the next thing too.
     const repeatsAnAct = event.repeat && (event.key === 'Enter' || /^F\d/.test(event.key));
-    if (!front.keys || !(repeatsAnAct || front.keys.pressed(event))) return;
+    if (!repeatsAnAct && !front.keys?.pressed(event)) return;
     this.#reached = null;
     take(event);
   }
