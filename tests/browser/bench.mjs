@@ -80,7 +80,7 @@ async function largeShop(codes, events) {
   execFileSync(OPOSSUM, ['till', '--data', shop.data, 'import', 'products', file]);
   await shop.open();
   await shop.act('receive_stock', {
-    lines: codes.map(({ product }) => ({ product, quantity: 9_000 })),
+    lines: codes.map(({ product }) => ({ product, quantity: 1_000_000 })),
   });
   await sellInThePast(shop, events);
   return shop;

@@ -97,6 +97,10 @@ pub trait Mapping: Debug + Send + Sync {
 
     /// Tells the system that a range is going to be read, so that it fetches it meanwhile.
     fn will_need(&self, range: Range<u64>);
+
+    /// Tells the system that none of the bytes will be read soon: they count no longer as memory of
+    /// this process. Whoever reads them all the same has them as before, a little later.
+    fn release(&self);
 }
 
 /// The file system of this machine.
@@ -250,6 +254,13 @@ impl Mapping for SystemMapping {
         };
         // It is only a hint.
         let _ = self.0.advise_range(memmap2::Advice::WillNeed, start, end.saturating_sub(start));
+    }
+
+    #[allow(unsafe_code, reason = "of memory that is not a file's, this would take the contents")]
+    fn release(&self) {
+        // SAFETY: the mapping shows a file and is never written through, so that the same bytes come
+        // back from the file when they are looked at again, also through slices that are lent now.
+        let _ = unsafe { self.0.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
     }
 }
 

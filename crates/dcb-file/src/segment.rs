@@ -94,6 +94,13 @@ impl SegmentFile {
         self.mapping.get_or_init(map).as_deref()
     }
 
+    /// Lets go of memory that only shows the file.
+    fn trim_memory(&self) {
+        if let Some(Some(mapping)) = self.mapping.get() {
+            mapping.release();
+        }
+    }
+
     /// The same as an error of the store.
     pub(crate) fn error(&self, doing: &str, error: io::Error) -> StoreError {
         io_error(doing, &self.path, error)
@@ -194,6 +201,14 @@ impl Segment {
     /// Where the line at a position stands. What is found damaged on the way is noted.
     pub(crate) fn place_of(&self, position: u64, note: &mut dyn FnMut(Damage)) -> Option<Place> {
         self.parts(note).into_iter().find_map(|part| part.at(position))
+    }
+
+    /// Lets go of memory that only shows files.
+    pub(crate) fn trim_memory(&self) {
+        self.file.trim_memory();
+        if let Some(base) = &self.base {
+            base.file.trim_memory();
+        }
     }
 
     /// Where the lines start that no index file knows.

@@ -27,6 +27,7 @@ use crate::meta::{
     FORMAT, Ledger, Sealed, StoreFile, io_error, is_missing, read_sealed, write_sealed,
 };
 use crate::recovery::{self, Recovery};
+use crate::segment::Segment;
 use crate::watermark::Watermark;
 use append::Queue;
 use arrivals::Arrivals;
@@ -541,5 +542,11 @@ impl EventStore for FileStore {
         self.follow()?;
         let log = self.log();
         Ok((log.head > 0).then(|| (log.head, log.hash.as_str().to_owned())))
+    }
+
+    /// The event files and their indexes are mapped into memory: what a long read has looked at
+    /// counts as the process's memory until then.
+    fn trim_memory(&self) {
+        self.log().segments.iter().for_each(Segment::trim_memory);
     }
 }

@@ -72,6 +72,10 @@ pub trait EventStore: Send + Sync {
         None
     }
 
+    /// Lets go of memory that only makes reads faster, for whoever has just read much and will read
+    /// little from now on. Nothing that is read changes.
+    fn trim_memory(&self) {}
+
     /// [`EventStore::append_with`] a condition and nothing else.
     fn append(
         &self,
@@ -150,6 +154,10 @@ macro_rules! is_the_store_behind {
 
             fn counters(&self) -> Option<Counters> {
                 (**self).counters()
+            }
+
+            fn trim_memory(&self) {
+                (**self).trim_memory();
             }
 
             fn append(

@@ -106,14 +106,16 @@ impl Till {
     }
 
     /// Builds the views that a sell screen looks at first, side by side, so that it need not wait for
-    /// one after the other: a host does this while the screen is loaded. What goes wrong here goes
-    /// wrong again, and is told, when somebody asks.
+    /// one after the other: a host does this while the screen is loaded. For that all history is
+    /// read, once, which leaves nothing of it in memory. What goes wrong here goes wrong again, and
+    /// is told, when somebody asks.
     pub fn get_ready(&self) {
         thread::scope(|scope| {
             scope.spawn(|| self.look_up(|_| ()));
             scope.spawn(|| self.look_at_stock(|_| ()));
             let _ = self.look_at_catalogue(|_| ());
         });
+        self.store().trim_memory();
     }
 
     /// Carries out a command, now. The same request again gets the first answer.

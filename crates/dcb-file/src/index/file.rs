@@ -150,6 +150,13 @@ impl IndexFile {
         Some(Self { covered, header, file, body: OnceLock::new() })
     }
 
+    /// Lets go of memory that only shows the file.
+    pub(crate) fn trim_memory(&self) {
+        if let Some(Some(body)) = self.body.get() {
+            body.bytes.release();
+        }
+    }
+
     /// The index itself, checked when it is first asked for; `None` if it is garbage.
     pub(crate) fn body(&self) -> Option<&Body> {
         self.body.get_or_init(|| Body::load(&self.header, &*self.file)).as_ref()
@@ -325,6 +332,8 @@ impl Mapping for Copied {
     }
 
     fn will_need(&self, _range: Range<u64>) {}
+
+    fn release(&self) {}
 }
 
 /// Writes the index file of a segment's first events, which are in these parts, one behind the
