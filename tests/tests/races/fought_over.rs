@@ -228,11 +228,23 @@ pub(crate) const FOUGHT_OVER: &[Scenario] = &[
             }
             _ => own(rival, "checkout", cart(&round.name("Gin"))),
         },
-        end: Kept(Some("age_check_needed"), |events| {
-            let is_rule = |event: &&ShopEvent| matches!(event, ShopEvent::AgeRuleSet(_));
-            let is_sale = |event: &ShopEvent| matches!(event, ShopEvent::ProductSold(_));
-            !events.iter().skip_while(|event| !is_rule(event)).any(is_sale)
-        }),
+        end: Kept(Some("age_check_needed"), no_sale_after_the_age_rule),
+    },
+    Scenario {
+        name: "a sale of a kit with a part that one must be old enough for by then",
+        before: |round| {
+            let gin = round.name("Gin");
+            let stock = [product(&gin, true), desk("receive_stock", received(&gin, 100))];
+            stock.into_iter().chain(kit(&round.name("Basket"), &gin)).collect()
+        },
+        act: |round, rival| match rival {
+            0 => {
+                let rule = json!({"product": round.name("Gin"), "minimumAge": 18});
+                own(rival, "set_age_rule", rule)
+            }
+            _ => own(rival, "checkout", cart(&round.name("Basket"))),
+        },
+        end: Kept(Some("age_check_needed"), no_sale_after_the_age_rule),
     },
     Scenario {
         name: "a discount that a role may not give by then",
@@ -284,3 +296,9 @@ pub(crate) const FOUGHT_OVER: &[Scenario] = &[
         end: Once,
     },
 ];
+
+fn no_sale_after_the_age_rule(events: &[ShopEvent]) -> bool {
+    let is_rule = |event: &&ShopEvent| matches!(event, ShopEvent::AgeRuleSet(_));
+    let is_sale = |event: &ShopEvent| matches!(event, ShopEvent::ProductSold(_));
+    !events.iter().skip_while(|event| !is_rule(event)).any(is_sale)
+}
