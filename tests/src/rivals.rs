@@ -135,6 +135,7 @@ fn carry_out(till: &Till, command: &str, input: Value, request: Uuid) -> Value {
         "change_role" => act::<pos::ChangeRole>,
         "checkout" => act::<pos::Checkout>,
         "close_shift" => act::<pos::CloseShift>,
+        "count_stock" => act::<pos::CountStock>,
         "drop_cash" => act::<pos::DropCash>,
         "issue_gift_card" => act::<pos::IssueGiftCard>,
         "open_shift" => act::<pos::OpenShift>,

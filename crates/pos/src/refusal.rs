@@ -112,7 +112,8 @@ pub enum RefusalCode {
     DiscountOverLimit,
     /// There is less cash in the drawer.
     NotEnoughCash,
-    /// Something happened in the shift after its drawer was counted.
+    /// Something happened to what was counted after it was counted: to a drawer, or to what is on
+    /// hand of a product.
     CountOutdated,
     /// Nobody of the staff has this id.
     StaffUnknown,
@@ -235,7 +236,7 @@ pub enum NextAction {
     ChooseCustomer,
     /// Let somebody approve it who may.
     GetApproval,
-    /// Count the drawer again.
+    /// Count it again.
     CountAgain,
     /// Sign in at this till.
     SignIn,

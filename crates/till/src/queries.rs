@@ -141,6 +141,9 @@ pub struct ProductPage {
     /// How many were found on all pages.
     #[ts(type = "number")]
     pub total: usize,
+    /// The head of the history: what a count of these products that begins now is as of.
+    #[ts(type = "number")]
+    pub head: u64,
 }
 
 /// A product, and what is on hand of it.
@@ -190,13 +193,14 @@ impl Query for FindProducts {
         let skipped = u64::from(page - 1) * u64::from(page_size);
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
         let page_size = usize::try_from(page_size).unwrap_or(usize::MAX);
+        let head = till.store().head()?;
         let (total, on_page) = till.look_at_catalogue(|catalogue| {
             let found: Vec<&Product> =
                 catalogue.iter().filter(|product| self.admits(&words, product)).collect();
             let on_page = found.iter().skip(skipped).take(page_size).copied().cloned().collect();
             (found.len(), on_page)
         })?;
-        Ok(ProductPage { products: ProductOnHand::all_of(on_page, till)?, total })
+        Ok(ProductPage { products: ProductOnHand::all_of(on_page, till)?, total, head })
     }
 }
 

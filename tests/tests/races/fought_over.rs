@@ -34,6 +34,26 @@ pub(crate) const FOUGHT_OVER: &[Scenario] = &[
         end: Won(1, "out_of_stock"),
     },
     Scenario {
+        name: "what is on hand, to be counted and sold",
+        before: |round| {
+            let tea = round.name("Tea");
+            vec![product(&tea, true), desk("receive_stock", received(&tea, 100))]
+        },
+        act: |round, rival| match rival {
+            0 => {
+                let tea = round.name("Tea");
+                let count = json!({"product": tea, "counted": 50_000, "asOf": round.head});
+                own(rival, "count_stock", count)
+            }
+            _ => own(rival, "checkout", cart(&round.name("Tea"))),
+        },
+        end: Kept(Some("count_outdated"), |events| {
+            let is_sale = |event: &ShopEvent| matches!(event, ShopEvent::ProductSold(_));
+            let mut counted = events.iter().skip_while(|event| !is_sale(event));
+            !counted.any(|event| matches!(event, ShopEvent::StockCounted(_)))
+        }),
+    },
+    Scenario {
         name: "what a customer may still buy today",
         before: |round| {
             let limited = round.name("Limited");

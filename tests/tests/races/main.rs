@@ -52,6 +52,8 @@ struct Scenario {
 struct Round {
     number: u64,
     rivals: usize,
+    /// The head of the history when they meet; 0 before that.
+    head: u64,
 }
 
 impl Round {
@@ -124,14 +126,14 @@ impl Shop {
         let scenarios = FOUGHT_OVER.iter().chain(NOT_FOUGHT_OVER);
         for (scenario, first) in scenarios.zip((1..).step_by(1000)) {
             for number in first..first + rounds {
-                let round = Round { number, rivals: rivals.len() };
+                let mut round = Round { number, rivals: rivals.len(), head: 0 };
                 (scenario.before)(&round).iter().for_each(|act| self.happens(act));
+                round.head = self.store.head().unwrap();
                 let acts: Vec<Act> =
                     (0..rivals.len()).map(|rival| (scenario.act)(&round, rival)).collect();
-                let head = self.store.head().unwrap();
                 rivals.iter_mut().zip(&acts).for_each(|(rival, act)| rival.ask(act));
                 let answers: Vec<Value> = rivals.iter_mut().map(Rival::answer).collect();
-                let events = self.recorded_after(head);
+                let events = self.recorded_after(round.head);
                 assert!(
                     scenario.end.is(&answers, &events),
                     "{}: {answers:#?} {events:#?}",

@@ -317,7 +317,7 @@ fn what_can_turn_yes_into_no_conflicts() {
             drop(at("T2", 2).act(store, &sell).unwrap());
         },
         |store| {
-            let count = CountStock { product: sku("A"), counted: units(4) };
+            let count = CountStock { product: sku("A"), counted: units(4), as_of: None };
             drop(at("T2", 2).act(store, &count).unwrap());
         },
         |store| {
