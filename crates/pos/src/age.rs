@@ -67,13 +67,13 @@ pub struct AgeRule {
 /// The age rule of a product: only another rule for it conflicts.
 pub(crate) fn age_rule_of(product: &ProductId) -> DecisionProjection<AgeRule> {
     let query = Query::tagged([AgeRuleSet::TYPE], product.tag());
-    DecisionProjection::new(AgeRule::default(), query, |rule: &mut AgeRule, event| {
-        if let Some(ShopEvent::AgeRuleSet(e)) = ShopEvent::decode(event) {
-            *rule = AgeRule { minimum: e.minimum_age, evidence: Evidence::only(event.position) };
+    DecisionProjection::last(AgeRule::default(), query, |event| match ShopEvent::decode(event) {
+        Some(ShopEvent::AgeRuleSet(e)) => {
+            Some(AgeRule { minimum: e.minimum_age, evidence: Evidence::only(event.position) })
         }
+        _ => None,
     })
     .named("age_rule", 1, product)
-    .last_only()
 }
 
 impl AgeRule {

@@ -264,13 +264,12 @@ struct FirstEvent {
 /// Every request happens once: this is its rule, and it is part of every decision.
 fn first_event_of(request_id: Uuid) -> DecisionProjection<Option<FirstEvent>> {
     let query = Query::tagged([], &request_tag(request_id));
-    DecisionProjection::new(None, query, |first, event| {
+    DecisionProjection::last(None, query, |event| {
         let payload = event.metadata().ok().and_then(|metadata| {
             metadata.extra.get(PAYLOAD).and_then(|hash| hash.as_str().map(str::to_owned))
         });
-        *first = Some(FirstEvent { position: event.position, payload });
+        Some(Some(FirstEvent { position: event.position, payload }))
     })
-    .last_only()
 }
 
 /// SHA-256 of the command's name and payload, in hex.

@@ -184,9 +184,8 @@ impl Command for SetCreditLimit {
 /// Whether a customer was added. Nobody is ever taken away, so nothing conflicts.
 fn is_known(customer: &CustomerId) -> DecisionProjection<bool> {
     let query = Query::tagged([CustomerAdded::TYPE], customer.tag());
-    DecisionProjection::new(false, query, |known, _| *known = true)
+    DecisionProjection::last(false, query, |_| Some(true))
         .named("customer_known", 1, customer)
-        .last_only()
         .conflicts_with_nothing()
 }
 

@@ -305,11 +305,11 @@ impl RightsGiven {
 /// What a role may do by now: a change conflicts, of this role only.
 fn rights_of(role: Role) -> DecisionProjection<Option<RightsGiven>> {
     let query = Query::tagged([RoleChanged::TYPE], &role.tag());
-    DecisionProjection::new(None, query, |given, event| {
-        *given = RightsGiven::of(event).map(|(_, given)| given).or_else(|| given.take());
+    DecisionProjection::last(None, query, |event| {
+        let (_, given) = RightsGiven::of(event)?;
+        Some(Some(given))
     })
     .named("rights", 1, role.as_str())
-    .last_only()
 }
 
 /// Says what a role may do from now on, in place of what it could.

@@ -127,14 +127,13 @@ pub(crate) fn promotion_model(
 
 fn terms_of(promotion: &PromotionId) -> DecisionProjection<Terms> {
     let query = Query::tagged([PromotionDefined::TYPE], promotion.tag());
-    DecisionProjection::new(Terms::default(), query, |terms: &mut Terms, event| {
-        if let Some(ShopEvent::PromotionDefined(e)) = ShopEvent::decode(event) {
-            let evidence = Evidence::only(event.position);
-            *terms = Terms { promotion: Some(e.terms), evidence };
+    DecisionProjection::last(Terms::default(), query, |event| match ShopEvent::decode(event) {
+        Some(ShopEvent::PromotionDefined(e)) => {
+            Some(Terms { promotion: Some(e.terms), evidence: Evidence::only(event.position) })
         }
+        _ => None,
     })
     .named("promotion_terms", 1, promotion)
-    .last_only()
 }
 
 /// Uses conflict, and what gives one back does not: it can only make more possible.

@@ -74,15 +74,14 @@ impl OpenShiftState {
 /// The till's open shift: what opens or closes one conflicts, at this till only.
 pub(crate) fn shift_of(till: &TillId) -> DecisionProjection<OpenShiftState> {
     let query = Query::tagged([ShiftOpened::TYPE, ShiftClosed::TYPE], till.tag());
-    DecisionProjection::new(OpenShiftState::default(), query, |state, event| {
-        let (shift, float) = match ShopEvent::decode(event) {
-            Some(ShopEvent::ShiftOpened(e)) => (Some(e.shift), e.float),
+    DecisionProjection::last(OpenShiftState::default(), query, |event| {
+        let (shift, float) = match ShopEvent::decode(event)? {
+            ShopEvent::ShiftOpened(e) => (Some(e.shift), e.float),
             _ => (None, Money::ZERO),
         };
-        *state = OpenShiftState { shift, float, evidence: Evidence::only(event.position) };
+        Some(OpenShiftState { shift, float, evidence: Evidence::only(event.position) })
     })
     .named("shift", 1, till)
-    .last_only()
 }
 
 impl Command for OpenShift {
@@ -190,15 +189,12 @@ impl CloseShift {
 /// The number of the till's last Z report: what closes a shift here conflicts, as it does anyway.
 fn last_z_of(till: &TillId) -> DecisionProjection<u64> {
     let query = Query::tagged([ShiftClosed::TYPE], till.tag());
-    DecisionProjection::new(0, query, |last, event| {
-        if let Some(ShopEvent::ShiftClosed(ShiftClosed { z: Some(z), .. })) =
-            ShopEvent::decode(event)
-        {
-            *last = z;
-        }
+    DecisionProjection::last(0, query, |event| match ShopEvent::decode(event) {
+        // Before one without a number there was none with one.
+        Some(ShopEvent::ShiftClosed(e)) => Some(e.z.unwrap_or_default()),
+        _ => None,
     })
     .named("last_z", 1, till)
-    .last_only()
 }
 
 impl Command for CloseShift {

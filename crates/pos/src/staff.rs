@@ -100,12 +100,11 @@ impl Command for AddStaff {
             .tag()
             .map(|tag| Query::tagged([StaffAdded::TYPE, StaffRemoved::TYPE], &tag));
         let used = used.map(|query| {
-            DecisionProjection::new(NameUse::default(), query, |used: &mut NameUse, event| {
-                used.taken = matches!(ShopEvent::decode(event), Some(ShopEvent::StaffAdded(_)));
-                used.evidence = Evidence::only(event.position);
+            DecisionProjection::last(NameUse::default(), query, |event| {
+                let taken = matches!(ShopEvent::decode(event)?, ShopEvent::StaffAdded(_));
+                Some(NameUse { taken, evidence: Evidence::only(event.position) })
             })
             .named("name_use", 1, &self.name_hash.0)
-            .last_only()
         });
         Ok(used.into_iter().collect())
     }
