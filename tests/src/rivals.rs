@@ -121,7 +121,7 @@ pub fn serve(store: &Arc<dyn EventStore>, input: impl BufRead, mut out: impl Wri
 pub fn till(store: &Arc<dyn EventStore>, id: &str) -> Till {
     let till = TillId::new(id).expect("a good till id");
     let user = UserId::new("rival").expect("a good user id");
-    Till::open(Arc::clone(store), SystemClock, till, user)
+    Till::open(Arc::clone(store), SystemClock::beside(Arc::clone(store)), till, user)
 }
 
 fn carry_out(till: &Till, command: &str, input: Value, request: Uuid) -> Value {

@@ -325,8 +325,11 @@ fn times(store: &dyn EventStore) -> Vec<chrono::DateTime<chrono::Utc>> {
 }
 
 pub fn recording_times_never_decrease(store: &dyn EventStore) {
+    assert_eq!(store.last_recorded_at(), None);
     for _ in 0..20 {
         append(store, &[event("A", &[]), event("B", &[])]);
+        let borne_in_mind = store.last_recorded_at();
+        assert!(borne_in_mind.is_none_or(|time| times(store).last() == Some(&time)));
     }
     assert!(times(store).is_sorted());
 }
