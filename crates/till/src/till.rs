@@ -401,7 +401,7 @@ mod tests {
             .execute(&OpenShift { float: pos::Money::ZERO }, Uuid::now_v7())
             .unwrap();
         let newest = store.last_recorded_at().unwrap();
-        assert_eq!(clock.show(newest - TimeDelta::days(1)), newest);
+        assert!(clock.show(newest - TimeDelta::days(1)) >= newest);
     }
 
     #[test]

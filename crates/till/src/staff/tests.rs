@@ -388,7 +388,7 @@ fn pins_are_set_by_managers_and_ones_own_with_the_one_before() {
         }
         call(&till, "set_pin", input)
     };
-    assert_eq!(code(set("5555", None)), Some(RefusalCode::NotPermitted));
+    assert_eq!(code(set("5555", None)), Some(RefusalCode::PinWrong));
     assert_eq!(code(set("5555", Some("0000"))), Some(RefusalCode::PinWrong));
     set("5555", Some("3333")).unwrap();
     till.sign_in(&cashier, &Pin::new("5555").unwrap()).unwrap();
@@ -398,6 +398,33 @@ fn pins_are_set_by_managers_and_ones_own_with_the_one_before() {
     sign_in(&till, Role::Manager);
     set("6666", None).unwrap();
     till.sign_in(&cashier, &Pin::new("6666").unwrap()).unwrap();
+}
+
+#[test]
+fn who_finds_a_manager_signed_in_cannot_replace_their_pin() {
+    let till = shop();
+    let (manager, pin) = colleague(&till, Role::Manager);
+    sign_in(&till, Role::Manager);
+    let set = |current: Value| {
+        call(&till, "set_pin", json!({"user": manager, "pin": "5555", "current": current}))
+    };
+    assert_eq!(code(set(Value::Null)), Some(RefusalCode::PinWrong));
+    assert_eq!(code(set(json!("0000"))), Some(RefusalCode::PinWrong));
+    till.sign_in(&manager, &pin).unwrap();
+}
+
+#[test]
+fn who_has_no_pin_yet_gets_one_from_who_may_change_the_staff() {
+    let till = shop();
+    let add = |role| call(&till, "add_staff", json!({"name": role, "role": role})).unwrap();
+    for (role, refused) in
+        [("cashier", Some(RefusalCode::NotPermitted)), ("manager", None::<RefusalCode>)]
+    {
+        let new = UserId::new(add(role)["user"].as_str().unwrap()).unwrap();
+        let owner = till.at_till.write().unwrap().replace(till.attended_by(new.clone()));
+        assert_eq!(code(call(&till, "set_pin", json!({"user": new, "pin": "5555"}))), refused);
+        *till.at_till.write().unwrap() = owner;
+    }
 }
 
 #[test]
