@@ -143,6 +143,7 @@ fn carry_out(till: &Till, command: &str, input: Value, request: Uuid) -> Value {
         "receive_stock" => act::<pos::ReceiveStock>,
         "refund_sale" => act::<pos::RefundSale>,
         "set_age_rule" => act::<pos::SetAgeRule>,
+        "set_staff_role" => act::<pos::SetStaffRole>,
         "top_up_gift_card" => act::<pos::TopUpGiftCard>,
         other => panic!("no rival knows {other}"),
     };

@@ -191,6 +191,11 @@ impl Authority {
         Self { approver: Some(Holder::new(user, role)), ..self }
     }
 
+    /// Whether it is the owner who acts.
+    pub(crate) fn is_owner(&self) -> bool {
+        self.own.is_none()
+    }
+
     /// Who approved, if anyone did.
     pub fn approver(&self) -> Option<&UserId> {
         self.approver.as_ref().map(|approver| &approver.user)

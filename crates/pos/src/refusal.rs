@@ -119,6 +119,8 @@ pub enum RefusalCode {
     StaffUnknown,
     /// Someone of the staff has this name already.
     NameTaken,
+    /// Nobody else of the staff is a manager, and there must be one.
+    LastManager,
     /// Someone's role was changed a moment ago, and this act didn't know of it.
     RoleJustChanged,
     /// Nobody is signed in at this till.
@@ -156,6 +158,7 @@ impl RefusalCode {
             | Self::PaymentOutOfBounds
             | Self::StaffUnknown
             | Self::NameTaken
+            | Self::LastManager
             | Self::RoleJustChanged
             | Self::SignedOut
             | Self::PinWrong

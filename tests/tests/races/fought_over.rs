@@ -5,7 +5,7 @@ use serde_json::json;
 use tests::rivals::Act;
 use uuid::Uuid;
 
-use crate::End::{Kept, Numbered, Once, Won};
+use crate::End::{Kept, Lost, Numbered, Once, Won};
 use crate::Scenario;
 use crate::acts::*;
 
@@ -176,6 +176,15 @@ pub(crate) const FOUGHT_OVER: &[Scenario] = &[
         before: nothing,
         act: |round, rival| own(rival, "add_staff", hired(&round.name("Ann"))),
         end: Won(1, "name_taken"),
+    },
+    Scenario {
+        name: "who of the managers stays one",
+        before: |round| round.each(|rival| desk("set_staff_role", role_of(rival, "manager"))),
+        act: |_, rival| {
+            let demote = own(rival, "set_staff_role", role_of(rival, "supervisor"));
+            Act { user: Some(own_colleague(rival).to_string()), ..demote }
+        },
+        end: Lost(1, "last_manager"),
     },
     Scenario {
         name: "a sale in a shift that is closed",

@@ -27,6 +27,8 @@ use crate::not_fought_over::NOT_FOUGHT_OVER;
 enum End {
     /// So many get what they wanted; a rule refuses all others.
     Won(usize, &'static str),
+    /// A rule refuses so many; all others get what they want.
+    Lost(usize, &'static str),
     /// All get it, and nobody was in anybody's way.
     Unhindered,
     /// All get it, each with the next number.
@@ -101,6 +103,8 @@ impl Shop {
             shop.happens(&desk("receive_stock", received(&sku, 10_000)));
             shop.happens(&own(rival, "open_shift", json!({"float": 1_000_000})));
             shop.happens(&customer(own_customer(rival)));
+            let hire = desk("add_staff", hired(&format!("Colleague {rival}")));
+            shop.happens(&called(own_colleague(rival), hire));
         }
         shop
     }
@@ -152,6 +156,9 @@ impl End {
         match *self {
             Self::Won(most, code) => {
                 done().count() == most && refused(code) == answers.len() - most
+            }
+            Self::Lost(most, code) => {
+                refused(code) == most && done().count() == answers.len() - most
             }
             Self::Kept(code, is_kept) => {
                 done().count() + code.map_or(0, refused) == answers.len() && is_kept(events)
