@@ -18,6 +18,7 @@ use crate::event::{
     PointsReversed, ProductReturned, ProductSold, PromotionApplied, PromotionReturned, Recorded,
     RefundCompleted, SaleCompleted, ShopEvent, StockReturned, StockTaken,
 };
+use crate::gift_cards::{BlockedCards, blocked_cards};
 use crate::ids::{ProductId, PromotionId, RefundId, SaleId, SeriesId, ShiftId};
 use crate::input::{self, MAX_TEXT_CHARS};
 use crate::money::{Amounts, Money, Quantity};
@@ -230,6 +231,7 @@ impl Command for RefundSale {
         DecisionProjection<u64>,
         DecisionProjection<SaleSoFar>,
         CashModel,
+        DecisionProjection<BlockedCards>,
     );
     type Answer = RefundReceipt;
 
@@ -246,14 +248,20 @@ impl Command for RefundSale {
         input::optional("reference", self.reference.as_deref(), MAX_TEXT_CHARS)?;
         let series = SeriesId::from(&context.till);
         let sale = sale_so_far(&self.sale);
-        // Whether cash goes back is known only once the sale is.
-        let cash = drawer::cash_model(context);
-        Ok((shift_of(&context.till), last_number_in(&series), sale, cash))
+        // Whether cash goes back, or to which gift card, is known only once the sale is.
+        let (cash, blocked) = (drawer::cash_model(context), blocked_cards());
+        Ok((shift_of(&context.till), last_number_in(&series), sale, cash, blocked))
     }
 
     fn decide(
         &self,
-        (state, last_number, so_far, cash): &(OpenShiftState, u64, SaleSoFar, Vec<Money>),
+        (state, last_number, so_far, cash, blocked): &(
+            OpenShiftState,
+            u64,
+            SaleSoFar,
+            Vec<Money>,
+            BlockedCards,
+        ),
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
         let shift = state.open()?;
@@ -265,6 +273,8 @@ impl Command for RefundSale {
             .ok_or_else(input::overflow)?;
         let is_all = rest.lines.values().all(|line| line.quantity == Quantity::ZERO);
         let payments = self.paid_back(&mut rest, total.gross, is_all, (&refund, shift), context)?;
+        let cards = payments.iter().filter_map(|payment| payment.card.as_ref());
+        cards.map(|card| blocked.can_take(card)).collect::<Result<(), Refusal>>()?;
         let in_cash = payments.iter().filter(|payment| payment.tender == Tender::Cash);
         let in_cash = Money::checked_sum(in_cash.map(|payment| payment.amount));
         drawer::pay_out(in_cash.ok_or_else(input::overflow)?, (state, cash), context)?;

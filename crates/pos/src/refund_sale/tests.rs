@@ -14,7 +14,7 @@ use crate::testing::{
     open_shop_and, refusal, seen, service_added, settings, shift_at, sku, stored, units,
 };
 use crate::{
-    Account, Checkout, CloseShift, GiftCard, GiftCardId, Points, Sales, SalesBy, ShopSettings,
+    Account, BlockGiftCard, Checkout, CloseShift, GiftCard, GiftCardId, Points, Sales, SalesBy, ShopSettings,
     StockOnHand,
 };
 
@@ -157,6 +157,35 @@ fn gift_cards_and_accounts_get_their_money_back() {
     assert_eq!(paid(&last), [(Tender::GiftCard, 30), (Tender::Account, 90)]);
     assert_eq!(GiftCard::find(&store, &card).unwrap().unwrap().balance.minor(), 500);
     assert_eq!(Account::find(&store, &customer("7")).unwrap().owed, Money::ZERO);
+}
+
+#[test]
+fn a_blocked_gift_card_takes_nothing_back() {
+    let card = GiftCardId::new("G1").unwrap();
+    let issued = |card: &GiftCardId| {
+        let (card, shift, amount) = (card.clone(), shift_at("T1"), Money::new(200));
+        happened(GiftCardIssued { card, amount, shift, tender: CASH, reference: None })
+    };
+    let other = GiftCardId::new("G2").unwrap();
+    let store = stored(&open_shop_and([issued(&card), issued(&other)]));
+    let mut split = cart(&[("A", 2)], &[(Tender::GiftCard, 200), (CASH, 40)]);
+    split.payments[0].card = Some(card.clone());
+    let sale = sell(&store, 1, &split);
+    let block = |request, card: &GiftCardId| {
+        let block = BlockGiftCard { card: card.clone(), reason: "lost".into() };
+        at("T1", request).act(&store, &block).unwrap()
+    };
+    block(2, &other);
+    refund(&store, 3, &back(&sale, &[(1, 1)]));
+    let all = Interrupted::new(back(&sale, &[(1, 1)]), || drop(block(4, &card)));
+    let refused = refusal(at("T2", 5).act(&store, &all).unwrap_err());
+    assert_eq!(refused.code, RefusalCode::GiftCardBlocked);
+    assert_eq!(refused.details.because.positions(), [store.head().unwrap()]);
+    assert_eq!(
+        refused.message,
+        "The gift card G1 that paid is blocked and takes nothing back. Refund without receipt."
+    );
+    assert_eq!(GiftCard::find(&store, &card).unwrap().unwrap().balance.minor(), 120);
 }
 
 #[test]
