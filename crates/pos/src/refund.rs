@@ -16,6 +16,7 @@ use crate::input::{self, MAX_TEXT_CHARS};
 use crate::kits::{self, KitState, kit_of};
 use crate::money::{Amounts, Money, Quantity};
 use crate::payment::Tender;
+use crate::people::{is_known, must_be_known};
 use crate::permission::Permission;
 use crate::pricing::Pricing;
 use crate::receipt::{RefundReceipt, last_number_in};
@@ -70,6 +71,7 @@ impl Command for Refund {
         DecisionProjection<u64>,
         CashModel,
         Vec<DecisionProjection<KitState>>,
+        Vec<DecisionProjection<bool>>,
     );
     type Answer = RefundReceipt;
 
@@ -91,15 +93,24 @@ impl Command for Refund {
             _ => Vec::new(),
         };
         let kits = self.services(context).map(|(_, kit, _)| kit_of(&kit.id)).collect();
-        Ok((shift_of(&context.till), last_number_in(&SeriesId::from(&context.till)), cash, kits))
+        let number = last_number_in(&SeriesId::from(&context.till));
+        let customer = self.customer.iter().map(is_known).collect();
+        Ok((shift_of(&context.till), number, cash, kits, customer))
     }
 
     fn decide(
         &self,
-        (state, last_number, cash, kits): &(OpenShiftState, u64, Vec<Money>, Vec<KitState>),
+        (state, last_number, cash, kits, customers): &(
+            OpenShiftState,
+            u64,
+            Vec<Money>,
+            Vec<KitState>,
+            Vec<bool>,
+        ),
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
         let shift = state.open()?;
+        customers.iter().try_for_each(|is_known| must_be_known(*is_known))?;
         let settings = context.settings()?;
         let refund = RefundId::from(context.request_id);
         let returned = self.returned(&refund, context)?;
@@ -320,6 +331,14 @@ mod tests {
         let done = given(shop()).when(act(refund(&[("A", 2, 120)]))).then_recorded(expected);
         assert_eq!(done.answer.receipt.as_str(), "T1-1");
         assert_eq!((done.answer.lines.len(), done.answer.payments.len()), (1, 1));
+    }
+
+    #[test]
+    fn what_comes_back_from_someone_comes_from_a_customer_there_is() {
+        let from = || Refund { customer: Some(customer("7")), ..refund(&[("A", 1, 120)]) };
+        let refused = refusal(given(shop()).when(act(from())).then_refused());
+        assert_eq!(refused.code, RefusalCode::CustomerUnknown);
+        given(with_customers(shop())).when(act(from())).then_accepted();
     }
 
     #[test]

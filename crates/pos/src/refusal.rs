@@ -86,6 +86,8 @@ pub enum RefusalCode {
     CustomerNeeded,
     /// No customer has this id.
     CustomerUnknown,
+    /// A customer with this id is there already.
+    CustomerExists,
     /// The customer has fewer points.
     NotEnoughPoints,
     /// No gift card has this code.
@@ -171,6 +173,7 @@ impl RefusalCode {
             | Self::CouponTaken
             | Self::CustomerNeeded
             | Self::CustomerUnknown
+            | Self::CustomerExists
             | Self::GiftCardUnknown
             | Self::GiftCardTaken
             | Self::NotOwed

@@ -12,6 +12,7 @@ use crate::promotions::Promotion;
 use crate::testing::{
     Actor, Interrupted, act, added, at, cart, customer, day, happened, limited, open_shop,
     open_shop_and, refusal, seen, service_added, settings, shift_at, sku, stored, units,
+    with_customers,
 };
 use crate::{
     Account, BlockGiftCard, Checkout, CloseShift, GiftCard, GiftCardId, Points, Sales, SalesBy, ShopSettings,
@@ -144,7 +145,7 @@ fn gift_cards_and_accounts_get_their_money_back() {
         reference: None,
     });
     let credit = happened(CreditLimitSet { customer: customer("7"), limit: Money::new(500) });
-    let store = stored(&open_shop_and([issued, credit]));
+    let store = stored(&with_customers(open_shop_and([issued, credit])));
     let payments = vec![
         Payment { card: Some(card.clone()), ..Payment::new(Tender::GiftCard, Money::new(150)) },
         Payment::new(Tender::Account, Money::new(90)),
@@ -212,7 +213,7 @@ fn a_kit_puts_its_parts_back_on_the_shelf_as_they_were_sold() {
 fn points_come_back_and_go_with_what_they_were_for() {
     let loyalty = Loyalty { spend_per_point: Money::new(10), point_value: Money::new(1) };
     let settings = ShopSettings { loyalty: Some(loyalty), ..settings() };
-    let store = stored(&open_shop_and([happened(ShopConfigured { settings })]));
+    let store = stored(&with_customers(open_shop_and([happened(ShopConfigured { settings })])));
     let buy = |points, line, total| Checkout {
         customer: Some(customer("7")),
         redeem_points: points,
@@ -243,7 +244,8 @@ fn limits_and_promotions_come_back_with_a_receipt() {
         uses_per_customer: Some(1),
     };
     let defined = PromotionDefined { promotion: spring.clone(), terms };
-    let store = stored(&open_shop_and([limited("A", None, 2), happened(defined)]));
+    let past = open_shop_and([limited("A", None, 2), happened(defined)]);
+    let store = stored(&with_customers(past));
     let buy = || Checkout {
         customer: Some(customer("7")),
         promotions: vec![spring.clone()],
@@ -266,7 +268,7 @@ fn limits_and_promotions_come_back_with_a_receipt() {
 
 #[test]
 fn what_was_bought_on_another_day_gives_nothing_back_today() {
-    let store = stored(&open_shop_and([limited("A", None, 1)]));
+    let store = stored(&with_customers(open_shop_and([limited("A", None, 1)])));
     let buy = Checkout { customer: Some(customer("7")), ..cart(&[("A", 1)], &[(CARD, 120)]) };
     let sale = sell(&store, 1, &buy);
     let tomorrow =

@@ -81,6 +81,7 @@ fn table() -> Vec<(&'static str, Option<Role>, Value)> {
         ("release_barcode", Some(Manager), json!({"barcode": "4006381333931"})),
         ("set_limit", Some(Manager), json!({"product": "21071"})),
         ("add_customer", Some(Cashier), json!({"name": "Bo"})),
+        ("add_customers", Some(Cashier), json!({"customers": []})),
         ("add_staff", Some(Manager), json!({"name": " ", "role": "cashier"})),
         ("set_staff_role", Some(Manager), json!({"user": "nobody", "role": "cashier"})),
         ("remove_staff", Some(Manager), json!({"user": "nobody"})),
