@@ -159,7 +159,8 @@ impl Till {
     }
 
     /// Carries out a command, now, with the approval of someone else if there is one. An approval
-    /// that is none is refused before anything is decided.
+    /// that is none is refused before anything is decided. A request that was carried out before gets
+    /// its first answer without.
     pub fn execute_approved<C: Command>(
         &self,
         command: &C,
@@ -180,6 +181,8 @@ impl Till {
         self.attended();
         let own = role.map_or_else(Authority::owner, |role| Authority::staff(&user, role));
         let authority = match approval {
+            // It decides nothing any more, and its PIN may be locked by now.
+            Some(_) if self.has_done(request_id)? => own,
             Some(approval) => approval.add_to(own, self)?,
             None => own,
         };

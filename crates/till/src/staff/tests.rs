@@ -285,6 +285,27 @@ fn an_approval_lets_the_same_request_go_on_and_its_pin_is_nowhere_in_the_log() {
 }
 
 #[test]
+fn an_approved_request_that_was_done_gets_its_answer_also_when_the_pin_is_locked_by_now() {
+    let till = shop();
+    let (supervisor, _) = colleague(&till, Role::Supervisor);
+    sign_in(&till, Role::Cashier);
+    let request = Uuid::now_v7();
+    let approved = |counted: u32, request: Uuid| {
+        let approval = json!({"user": supervisor, "pin": "2222"});
+        let count = json!({
+            "product": "21071", "counted": counted, "requestId": request, "approval": approval,
+        });
+        call(&till, "count_stock", count)
+    };
+    let told = approved(5000, request).unwrap();
+    let wrong = Pin::new("0000").unwrap();
+    (0..3).for_each(|_| drop(till.sign_in(&supervisor, &wrong).unwrap_err()));
+    assert_eq!(approved(5000, request).unwrap(), told);
+    assert_eq!(code(approved(6000, request)), Some(RefusalCode::RequestReused));
+    assert_eq!(code(approved(5000, Uuid::now_v7())), Some(RefusalCode::PinLocked));
+}
+
+#[test]
 fn what_was_refused_is_told_to_who_looks_after_the_shop() {
     let till = shop();
     sign_in(&till, Role::Cashier);
