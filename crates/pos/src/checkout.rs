@@ -8,7 +8,7 @@
 mod goods;
 mod reductions;
 
-use dcb::{DecisionProjection, MAX_COMMIT_EVENTS};
+use dcb::DecisionProjection;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -219,10 +219,7 @@ impl Command for Checkout {
         events.extend(overridden);
         events.extend(self.age_checked.map(|age| AgeChecked { sale: sale.clone(), age }.into()));
         events.extend(self.points_earned(&sale, total.gross, context)?);
-        match events.len() {
-            0..=MAX_COMMIT_EVENTS => Ok(events),
-            _ => Err(input::too_much()),
-        }
+        Ok(events)
     }
 
     fn answer(recorded: &[Recorded]) -> Option<Receipt> {

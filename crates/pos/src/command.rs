@@ -42,8 +42,8 @@ pub trait Command: Serialize {
     /// What it must know. Input that makes no sense is refused here or in [`Command::decide`].
     fn model(&self, context: &Context<'_>) -> Result<Self::Model, Refusal>;
 
-    /// What is to be recorded, at least one event and at most [`MAX_COMMIT_EVENTS`]; or why not.
-    /// It may be asked again after a conflict, so it has no effects of its own.
+    /// What is to be recorded, at least one event; or why not. More than [`MAX_COMMIT_EVENTS`] are
+    /// refused for it. It may be asked again after a conflict, so it has no effects of its own.
     fn decide(
         &self,
         state: &<Self::Model as DecisionModel>::State,
@@ -183,6 +183,9 @@ pub fn execute<C: Command>(
         let mut decided = Vec::new();
         for state in own {
             decided.extend(command.decide(state, context).map_err(Stop::Refused)?);
+        }
+        if decided.len() > MAX_COMMIT_EVENTS {
+            return Err(Stop::Refused(too_much()));
         }
         let events = sign(&decided, &when, &payload, context);
         Ok(Decision { events, outcome: decided })
@@ -337,6 +340,11 @@ fn done<C: Command>(
 fn not_configured() -> Refusal {
     let message = "The shop has no settings yet. Configure it first.";
     Refusal::new(RefusalCode::ShopNotConfigured, message).action(NextAction::ConfigureShop)
+}
+
+fn too_much() -> Refusal {
+    let message = "This is more than can be recorded at once. Split it.";
+    Refusal::new(RefusalCode::TooManyLines, message).action(NextAction::CorrectInput)
 }
 
 fn reused(first: &FirstEvent) -> Refusal {

@@ -45,12 +45,6 @@ pub(crate) fn lines(count: usize) -> Result<(), Refusal> {
     }
 }
 
-/// That what was decided is more than one commit may hold.
-pub(crate) fn too_much() -> Refusal {
-    let message = "This is more than can be recorded at once. Split it.";
-    Refusal::new(RefusalCode::TooManyLines, message).action(NextAction::CorrectInput)
-}
-
 /// A quantity that is moved: positive and at most [`Quantity::MAX_LINE`].
 pub(crate) fn moved(quantity: Quantity) -> Result<(), Refusal> {
     if quantity <= Quantity::ZERO || quantity > Quantity::MAX_LINE {

@@ -334,6 +334,22 @@ mod tests {
     }
 
     #[test]
+    fn a_refund_of_more_parts_than_can_be_recorded_at_once_is_refused() {
+        let parts: Vec<String> = (0..50).map(|n| format!("P{n}")).collect();
+        let component = |id: &String| KitComponent { product: sku(id), quantity: units(1) };
+        let components = parts.iter().map(component).collect();
+        let kit = happened(KitDefined { kit: sku("KIT"), components });
+        let mut past = vec![configured(), service_added("KIT", 1), opened("T1")];
+        past.extend(parts.iter().map(|id| added(id, 1)));
+        past.push(kit);
+        let lines = |count| refund(&vec![("KIT", 1, 1); count]);
+        let fits = given(past.clone()).when(act(lines(196))).then_accepted();
+        assert_eq!(fits.len(), 1 + 196 * 51 + 1);
+        let refused = refusal(given(past).when(act(lines(197))).then_refused());
+        assert_eq!(refused.code, RefusalCode::TooManyLines);
+    }
+
+    #[test]
     fn what_comes_back_from_someone_comes_from_a_customer_there_is() {
         let from = || Refund { customer: Some(customer("7")), ..refund(&[("A", 1, 120)]) };
         let refused = refusal(given(shop()).when(act(from())).then_refused());

@@ -3,10 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use dcb::{
-    DecisionProjection, EventRef, EventStore, MAX_COMMIT_EVENTS, Query, StoreError,
-    build_decision_model,
-};
+use dcb::{DecisionProjection, EventRef, EventStore, Query, StoreError, build_decision_model};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -307,10 +304,7 @@ impl Command for RefundSale {
         events.extend(payments.into_iter().map(ShopEvent::from));
         events.extend(credited);
         events.extend(self.offers_returned(&rest, total.gross, is_all, &refund));
-        match events.len() {
-            0..=MAX_COMMIT_EVENTS => Ok(events),
-            _ => Err(input::too_much()),
-        }
+        Ok(events)
     }
 
     fn answer(recorded: &[Recorded]) -> Option<RefundReceipt> {
