@@ -28,13 +28,22 @@ impl NameKey {
         Self(bytes)
     }
 
-    /// The keyed hash of a name. Case and space do not tell names apart.
+    /// The keyed hash of a name, the same for all that are [`alike`].
     fn hash(&self, name: &str) -> NameHash {
-        let words: Vec<String> = name.split_whitespace().map(str::to_lowercase).collect();
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length makes a key");
-        mac.update(words.join(" ").as_bytes());
+        mac.update(alike(name).as_bytes());
         NameHash(hex(&mac.finalize().into_bytes()))
     }
+}
+
+/// A name with one space between its words and none around them.
+fn tidied(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a name has in common with those that only case and space tell apart from it.
+fn alike(name: &str) -> String {
+    tidied(name).to_lowercase()
 }
 
 impl fmt::Debug for NameKey {
@@ -67,7 +76,7 @@ pub struct AddStaff {
 impl AddStaff {
     /// Someone of this name and role; the key is the same for all of a shop's staff.
     pub fn new(name: impl Into<String>, role: Role, key: &NameKey) -> Self {
-        let name = name.into();
+        let name = tidied(&name.into());
         Self { name_hash: key.hash(&name), name, role }
     }
 }
@@ -335,10 +344,10 @@ impl Staff {
         member.or_else(|| self.former.get(user)).map(String::as_str)
     }
 
-    /// Who has this name.
+    /// Who has this name; case and space do not matter.
     pub fn by_name(&self, name: &str) -> Option<&StaffMember> {
-        let name = name.trim().to_lowercase();
-        self.members.values().find(|member| member.name.trim().to_lowercase() == name)
+        let name = alike(name);
+        self.members.values().find(|member| alike(&member.name) == name)
     }
 
     /// All of the staff, by id.
@@ -426,6 +435,18 @@ mod tests {
         at("T1", 3).act(&store, &RemoveStaff { user: ann.clone() }).unwrap();
         let again = at("T1", 4).act(&store, &add("Ann Lee")).unwrap().answer.user;
         assert_ne!(again, ann);
+    }
+
+    #[test]
+    fn a_name_is_found_however_it_is_spaced_and_kept_with_one_space_between_words() {
+        let store = shop();
+        let ann = at("T1", 1).act(&store, &add(" Ann \t Lee ")).unwrap().answer.user;
+        let staff: Staff = seen(&store);
+        assert_eq!(staff.name_of(&ann), Some("Ann Lee"));
+        for name in ["Ann Lee", "ann  lee", " ANN LEE"] {
+            assert_eq!(staff.by_name(name).map(|member| &member.user), Some(&ann), "{name}");
+        }
+        assert_eq!(staff.by_name("AnnLee"), None);
     }
 
     #[test]
