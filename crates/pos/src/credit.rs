@@ -221,7 +221,7 @@ impl Command for BounceAccountPayment {
     type Answer = ();
 
     fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
-        payment::amount_makes_sense(self.amount)?;
+        payment::amount_makes_sense(Tender::Card, self.amount)?;
         input::optional("reference", self.reference.as_deref(), input::MAX_TEXT_CHARS)?;
         input::name("reason", &self.reason)?;
         Ok(paid_by(&self.customer))

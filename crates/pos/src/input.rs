@@ -73,18 +73,27 @@ pub(crate) fn price(price: Money) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Cash in a drawer: not negative and at most [`Money::MAX`].
+/// Cash that one act moves, or a limit of cash: not negative and at most [`Money::MAX_CASH`].
 pub(crate) fn cash(amount: Money) -> Result<(), Refusal> {
-    if amount < Money::ZERO || amount > Money::MAX {
+    cash_up_to(Money::MAX_CASH, amount)
+}
+
+/// Cash that was counted, which many acts may have brought: not negative and at most [`Money::MAX`].
+pub(crate) fn counted_cash(amount: Money) -> Result<(), Refusal> {
+    cash_up_to(Money::MAX, amount)
+}
+
+fn cash_up_to(most: Money, amount: Money) -> Result<(), Refusal> {
+    if amount < Money::ZERO || amount > most {
         return Err(invalid("The cash is negative or absurdly much. Correct it."));
     }
     Ok(())
 }
 
-/// A rate: at most [`BasisPoints::MAX`].
-pub(crate) fn rate(rate: BasisPoints) -> Result<(), Refusal> {
+/// A share of something: at most [`BasisPoints::MAX`].
+pub(crate) fn rate(what: &str, rate: BasisPoints) -> Result<(), Refusal> {
     if rate > BasisPoints::MAX {
-        return Err(invalid("A tax rate is 0 to 100 percent. Correct it."));
+        return Err(invalid(format!("A {what} is 0 to 100 percent. Correct it.")));
     }
     Ok(())
 }

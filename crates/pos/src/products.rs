@@ -132,7 +132,7 @@ fn check(product: &AddProduct, scales: ScaleCodes) -> Result<(), Refusal> {
     input::optional("category", Some(&product.category), input::MAX_TEXT_CHARS)?;
     input::price(product.price)?;
     input::price(product.cost)?;
-    input::rate(product.tax_rate)?;
+    input::rate("tax rate", product.tax_rate)?;
     product.barcode.as_ref().map_or(Ok(()), |code| scales.assignable(code))
 }
 

@@ -280,7 +280,7 @@ fn a_sum_too_large_to_be_exact_is_refused() {
     let mut wanted = cart(&[("POST", 1_000_000); 10], &[(CARD, 1)]);
     wanted.lines.iter_mut().for_each(|line| line.price = Some(Money::MAX_PRICE));
     assert_eq!(refused(open_shop(), wanted).code, RefusalCode::AmountOverflow);
-    let payments = [(CASH, Money::MAX.minor()), (CASH, 1)];
+    let payments = [(CARD, Money::MAX.minor()), (CARD, 1)];
     let refusal = refused(open_shop(), cart(&[("A", 1)], &payments));
     assert_eq!(refusal.code, RefusalCode::AmountOverflow);
 }
