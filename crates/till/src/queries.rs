@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dcb::Counters;
 use pos::{
-    BasisPoints, BusinessDay, Gtin, Money, Permission, Product, ProductId, Quantity, SalesBy,
+    BasisPoints, BusinessDay, Money, Permission, Product, ProductId, Quantity, SalesBy,
     SalesReport, ShopSettings, StockOnHand, TillId,
 };
 use serde::de::DeserializeOwned;
@@ -220,7 +220,7 @@ impl FindProducts {
 #[derive(Clone, Debug, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct FindProduct {
-    /// Its SKU, or one of its barcodes as scanned.
+    /// One of its barcodes as scanned, the code on the label of a scale, or its SKU.
     pub code: String,
 }
 
@@ -230,13 +230,7 @@ impl Query for FindProduct {
     type Answer = ProductOnHand;
 
     fn ask(&self, till: &Till) -> Result<ProductOnHand, TillError> {
-        let product = till.look_at_catalogue(|catalogue| {
-            let by_sku = ProductId::new(&self.code).ok().and_then(|id| catalogue.get(&id));
-            let by_barcode =
-                || Gtin::new(&self.code).ok().and_then(|code| catalogue.by_barcode(&code));
-            by_sku.or_else(by_barcode).cloned()
-        })?;
-        let product = product.ok_or_else(|| {
+        let (product, _) = till.product_of(&self.code)?.ok_or_else(|| {
             TillError::not_found(format!("no product has the SKU or barcode {:?}", self.code))
         })?;
         ProductOnHand::of(product, till)
