@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::discounts::Discount;
-use crate::event::{PaymentTaken, PriceChanged, RoleChanged, ShiftClosed, ShopConfigured};
+use crate::event::{AgeRuleSet, PaymentTaken, PriceChanged, RoleChanged, ShiftClosed, ShopConfigured};
 use crate::limits::SetLimit;
 use crate::money::{BasisPoints, SmallestCoin, TaxMode, TaxRounding};
 use crate::payment::Tender;
@@ -213,6 +213,50 @@ fn a_limit_that_the_catalogue_missed_is_not_overlooked() {
     let refusal = refusal(refused);
     assert_eq!(refusal.code, RefusalCode::LimitChanged);
     assert_eq!(refusal.details.action, Some(NextAction::TryAgain));
+}
+
+/// An event about the same, of which nothing can be read.
+fn odd(event: &Event) -> Event {
+    let Event { event_type, tags, .. } = event.clone();
+    Event::builder(event_type).tags(tags).data(&"?").build().unwrap()
+}
+
+#[test]
+fn an_event_that_cannot_be_read_undoes_nothing_that_came_before_it() {
+    let store = stored(&open_shop());
+    let one = || cart(&[("A", 1)], &[(CASH, 900)]);
+    assert_eq!(at("T1", 1).act(&store, &one()).unwrap().answer.number, 1);
+    let sales = dcb::Query::types([SaleCompleted::TYPE]).unwrap();
+    let sale = store.read_last(&sales).unwrap().unwrap().event;
+    let rule = happened(AgeRuleSet { product: sku("A"), minimum_age: Some(18) });
+    let price = happened(PriceChanged { product: sku("A"), price: Money::new(130), previous: None });
+    let limit = limited("A", 2, None);
+    let closed = happened(ShiftClosed {
+        shift: shift_at("T1"),
+        till: till("T1"),
+        counted: Money::ZERO,
+        expected: Money::ZERO,
+        denominations: vec![],
+        z: None,
+        journal: None,
+    });
+    let odd = [&sale, &rule, &price, &limit, &closed].map(odd);
+    store.append(&[&[rule, price, limit][..], &odd].concat(), None).unwrap();
+    let adult = |quantity| Checkout {
+        age_checked: Some(18),
+        ..cart(&[("A", quantity)], &[(CASH, 900)])
+    };
+    // First by who knows what came before, then by who knows nothing of it.
+    for number in [2, 3] {
+        let request = 10 * u128::from(number);
+        let code = |n, cart| refusal(at("T1", request + n).act(&store, &cart).unwrap_err()).code;
+        assert_eq!(code(1, one()), RefusalCode::AgeCheckNeeded);
+        assert_eq!(code(2, adult(3)), RefusalCode::LimitPerReceipt);
+        let receipt = at("T1", request).act(&store, &adult(1)).unwrap().answer;
+        assert_eq!((receipt.number, receipt.gross.minor()), (number, 130));
+        store.append(&odd, None).unwrap();
+        store.folds().unwrap().clear();
+    }
 }
 
 #[test]
