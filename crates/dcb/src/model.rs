@@ -23,10 +23,13 @@ pub struct DecisionProjection<S> {
 /// What an event does to the answer.
 enum Step<S> {
     /// Changes it.
-    Each(Box<dyn Fn(&mut S, &EventRef<'_>) + Send + Sync>),
+    Each(Apply<S>),
     /// Says all of it, unless it is odd.
-    Last(Box<dyn Fn(&EventRef<'_>) -> Option<S> + Send + Sync>),
+    Last(Read<S>),
 }
+
+type Apply<S> = Box<dyn Fn(&mut S, &EventRef<'_>) + Send + Sync>;
+type Read<S> = Box<dyn Fn(&EventRef<'_>) -> Option<S> + Send + Sync>;
 
 impl<S: Clone + Send + Sync + 'static> DecisionProjection<S> {
     /// Starts at `initial` and folds each event that matches `query` with `apply`. What matches
@@ -61,9 +64,9 @@ impl<S: Clone + Send + Sync + 'static> DecisionProjection<S> {
     /// decision that asks the same reads only what is new. Without a name it is read from the start
     /// each time.
     ///
-    /// Name, version and parameters stand for `initial` and what is done with events. So the version goes up
-    /// whenever these fold otherwise than before, and `parameters` hold whatever they depend on;
-    /// the query is told apart by itself. The state should be small and cheap to clone.
+    /// Name, version and parameters stand for `initial` and what is done with each event. So the
+    /// version goes up whenever either changes, and `parameters` hold whatever they depend on; the
+    /// query is told apart by itself. The state should be small and cheap to clone.
     pub fn named(self, name: &'static str, version: u32, parameters: impl Display) -> Self {
         let name = Some(FoldName { name, version, parameters: parameters.to_string() });
         Self { name, ..self }

@@ -376,8 +376,7 @@ mod tests {
             reference: None,
         };
         let BounceAccountPayment { customer, amount, reference, reason } = bounce("7", 100);
-        let bounced =
-            AccountPaymentBounced { customer, amount, reference, reason };
+        let bounced = AccountPaymentBounced { customer, amount, reference, reason };
         given(open_shop_and([customer_added("7"), happened(paid)]))
             .when(act(bounce("7", 100)))
             .then_recorded(of_request([bounced.into()]));

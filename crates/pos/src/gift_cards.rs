@@ -195,6 +195,7 @@ pub(crate) fn blocked_cards() -> DecisionProjection<BlockedCards> {
             blocked.0.insert(e.card, event.position);
         }
     })
+    .named("blocked_cards", 1, "")
 }
 
 impl BlockedCards {

@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn change_is_never_more_than_anybody_gives_too_much() {
         assert_eq!(paid(1250, &[(CASH, 1_001_250)]).unwrap().change, Money::new(1_000_000));
-        for given in [1_001_251, 4_006_381_333_931, 99_999_999_999_999] {
+        for given in [1_001_251, 96_385_074, 999_999_999_999] {
             let refusal = paid(1250, &[(CASH, given)]).unwrap_err();
             assert_eq!(refusal.code, RefusalCode::PaymentOutOfBounds);
             assert_eq!(refusal.details.action, Some(NextAction::CorrectInput));

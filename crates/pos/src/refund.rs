@@ -253,8 +253,8 @@ mod tests {
     use crate::refusal::RefusalCode;
     use crate::stock::StockOnHand;
     use crate::testing::{
-        act, added, at, cart, configured, customer, happened, of_request, opened, received, refusal, seen,
-        service_added, shift_at, sku, stored, till, units, with_customers,
+        act, added, at, cart, configured, customer, happened, of_request, opened, received,
+        refusal, seen, service_added, shift_at, sku, stored, till, units, with_customers,
     };
     use crate::{TaxMode, UserId};
 

@@ -270,8 +270,8 @@ impl Command for RefundSale {
             .ok_or_else(input::overflow)?;
         let is_all = rest.lines.values().all(|line| line.quantity == Quantity::ZERO);
         let payments = self.paid_back(&mut rest, total.gross, is_all, (&refund, shift), context)?;
-        let cards = payments.iter().filter_map(|payment| payment.card.as_ref());
-        cards.map(|card| blocked.can_take(card)).collect::<Result<(), Refusal>>()?;
+        let mut cards = payments.iter().filter_map(|payment| payment.card.as_ref());
+        cards.try_for_each(|card| blocked.can_take(card))?;
         let in_cash = payments.iter().filter(|payment| payment.tender == Tender::Cash);
         let in_cash = Money::checked_sum(in_cash.map(|payment| payment.amount));
         drawer::pay_out(in_cash.ok_or_else(input::overflow)?, (state, cash), context)?;

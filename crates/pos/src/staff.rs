@@ -294,6 +294,7 @@ fn managers() -> DecisionProjection<Managers> {
             managers.evidence.push(event.position);
         }
     })
+    .named("managers", 1, "")
     .conflicts_with(less)
 }
 

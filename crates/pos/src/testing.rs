@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::event::{
-    CustomerAdded, LimitSet, Person, ProductAdded, ShiftOpened, ShopConfigured, StaffAdded, StockReceived,
+    CustomerAdded, LimitSet, Person, ProductAdded, ShiftOpened, ShopConfigured, StaffAdded,
+    StockReceived,
 };
 use crate::*;
 

@@ -17,8 +17,8 @@ use dcb::{EventStore, Query};
 use pos::event::CustomerAdded;
 use pos::{
     AddCustomers, AddProduct, AddProducts, BasisPoints, BusinessDay, Catalogue, CloseShift,
-    CustomerFromElsewhere, DeliveryLine, MAX_LINES, MAX_PRODUCTS_AT_ONCE, Money, OpenShift, ProductId, Quantity, ReceiveStock, ShiftId,
-    ShopSettings, TillId, UserId,
+    CustomerFromElsewhere, DeliveryLine, MAX_LINES, MAX_PRODUCTS_AT_ONCE, Money, OpenShift,
+    ProductId, Quantity, ReceiveStock, ShiftId, ShopSettings, TillId, UserId,
 };
 use serde::Serialize;
 

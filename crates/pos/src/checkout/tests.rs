@@ -5,7 +5,9 @@ use uuid::Uuid;
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::discounts::Discount;
-use crate::event::{AgeRuleSet, PaymentTaken, PriceChanged, RoleChanged, ShiftClosed, ShopConfigured};
+use crate::event::{
+    AgeRuleSet, PaymentTaken, PriceChanged, RoleChanged, ShiftClosed, ShopConfigured,
+};
 use crate::limits::SetLimit;
 use crate::money::{BasisPoints, SmallestCoin, TaxMode, TaxRounding};
 use crate::payment::Tender;
@@ -15,9 +17,9 @@ use crate::refusal::{NextAction, RefusalCode};
 use crate::shift::CloseShift;
 use crate::stock::{AdjustStock, CountStock, DeliveryLine, ReceiveStock};
 use crate::testing::{
-    Actor, Interrupted, act, added, at, cart, configured, customer, customer_added, happened, hired, limited,
-    of_request, open_shop, open_shop_and, opened, refusal, seen, settings, shift_at, sku, stored,
-    till, units, when, with_customers,
+    Actor, Interrupted, act, added, at, cart, configured, customer, customer_added, happened,
+    hired, limited, of_request, open_shop, open_shop_and, opened, refusal, seen, settings,
+    shift_at, sku, stored, till, units, when, with_customers,
 };
 use crate::{Authority, ReceiptId, ReducedBy, Rights, Role, Sales, SalesBy, ShopSettings, UserId};
 
@@ -229,7 +231,8 @@ fn an_event_that_cannot_be_read_undoes_nothing_that_came_before_it() {
     let sales = dcb::Query::types([SaleCompleted::TYPE]).unwrap();
     let sale = store.read_last(&sales).unwrap().unwrap().event;
     let rule = happened(AgeRuleSet { product: sku("A"), minimum_age: Some(18) });
-    let price = happened(PriceChanged { product: sku("A"), price: Money::new(130), previous: None });
+    let price =
+        happened(PriceChanged { product: sku("A"), price: Money::new(130), previous: None });
     let limit = limited("A", 2, None);
     let closed = happened(ShiftClosed {
         shift: shift_at("T1"),
@@ -242,10 +245,8 @@ fn an_event_that_cannot_be_read_undoes_nothing_that_came_before_it() {
     });
     let odd = [&sale, &rule, &price, &limit, &closed].map(odd);
     store.append(&[&[rule, price, limit][..], &odd].concat(), None).unwrap();
-    let adult = |quantity| Checkout {
-        age_checked: Some(18),
-        ..cart(&[("A", quantity)], &[(CASH, 900)])
-    };
+    let adult =
+        |quantity| Checkout { age_checked: Some(18), ..cart(&[("A", quantity)], &[(CASH, 900)]) };
     // First by who knows what came before, then by who knows nothing of it.
     for number in [2, 3] {
         let request = 10 * u128::from(number);

@@ -15,8 +15,8 @@ use crate::testing::{
     with_customers,
 };
 use crate::{
-    Account, BlockGiftCard, Checkout, CloseShift, GiftCard, GiftCardId, Points, Sales, SalesBy, ShopSettings,
-    StockOnHand,
+    Account, BlockGiftCard, Checkout, CloseShift, GiftCard, GiftCardId, Points, Sales, SalesBy,
+    ShopSettings, StockOnHand,
 };
 
 const CASH: Tender = Tender::Cash;

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use dcb::{Query, ReadOptions};
 use pos::event::ShopEvent;
 use pos::{
-    AdjustStock, Amounts, BasisPoints, Catalogue, Checkout, CheckoutLine, CustomerId, MAX_LINES, Money,
-    Payment, ProductId, Quantity, Refund, RefundLine, ShopSettings, TaxMode, TaxRounding, Tender,
+    AdjustStock, Amounts, BasisPoints, Catalogue, Checkout, CheckoutLine, CustomerId, MAX_LINES,
+    Money, Payment, ProductId, Quantity, Refund, RefundLine, ShopSettings, TaxMode, TaxRounding,
+    Tender,
 };
 use uuid::Uuid;
 
