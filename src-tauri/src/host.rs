@@ -113,7 +113,8 @@ impl Arguments {
         }
         let store = Arc::new(FileStore::open_or_create(data.join("store"), Options::default())?);
         let owner = self.owner.clone().unwrap_or_else(owner);
-        let till = Till::open(Arc::clone(&store) as _, SystemClock, self.till.clone(), owner);
+        let clock = SystemClock::beside(Arc::clone(&store) as _);
+        let till = Till::open(Arc::clone(&store) as _, clock, self.till.clone(), owner);
         let mut till = till.hosted_in(&data)?;
         if let Some(recovery) = store.recovery() {
             log::warn!("the store was recovered: {recovery:?}");

@@ -121,7 +121,7 @@ pub fn serve(store: &Arc<dyn EventStore>, input: impl BufRead, mut out: impl Wri
 pub fn till(store: &Arc<dyn EventStore>, id: &str) -> Till {
     let till = TillId::new(id).expect("a good till id");
     let user = UserId::new("rival").expect("a good user id");
-    Till::open(Arc::clone(store), SystemClock, till, user)
+    Till::open(Arc::clone(store), SystemClock::beside(Arc::clone(store)), till, user)
 }
 
 fn carry_out(till: &Till, command: &str, input: Value, request: Uuid) -> Value {
@@ -135,6 +135,7 @@ fn carry_out(till: &Till, command: &str, input: Value, request: Uuid) -> Value {
         "change_role" => act::<pos::ChangeRole>,
         "checkout" => act::<pos::Checkout>,
         "close_shift" => act::<pos::CloseShift>,
+        "count_stock" => act::<pos::CountStock>,
         "drop_cash" => act::<pos::DropCash>,
         "issue_gift_card" => act::<pos::IssueGiftCard>,
         "open_shift" => act::<pos::OpenShift>,
@@ -142,6 +143,7 @@ fn carry_out(till: &Till, command: &str, input: Value, request: Uuid) -> Value {
         "receive_stock" => act::<pos::ReceiveStock>,
         "refund_sale" => act::<pos::RefundSale>,
         "set_age_rule" => act::<pos::SetAgeRule>,
+        "set_staff_role" => act::<pos::SetStaffRole>,
         "top_up_gift_card" => act::<pos::TopUpGiftCard>,
         other => panic!("no rival knows {other}"),
     };

@@ -84,7 +84,8 @@ fn what_a_rule_of_the_shop_folds_has_a_name_so_that_the_store_keeps_it() {
     let mut unnamed = BTreeSet::new();
     let mut named = 0;
     for (path, code) in domain() {
-        for (start, _) in code.match_indices("DecisionProjection::new(") {
+        let made = ["DecisionProjection::new(", "DecisionProjection::last("];
+        for (start, _) in made.iter().flat_map(|made| code.match_indices(made)) {
             let (before, after) = code.split_at(start);
             let end = ["\n}\n", "\n    }\n"].iter().filter_map(|end| after.find(end)).min();
             if after.get(..end.unwrap()).unwrap().contains(".named(") {

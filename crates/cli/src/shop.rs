@@ -51,7 +51,8 @@ impl AtShop {
 
     fn owners_till_on(&self, store: Arc<FileStore>) -> Result<Till, Failure> {
         let id = TillId::new(&self.till).map_err(|e| Failure::bad_input(format!("--till: {e}")))?;
-        Ok(Till::open(store, SystemClock, id, owner()))
+        let clock = SystemClock::beside(Arc::clone(&store) as _);
+        Ok(Till::open(store, clock, id, owner()))
     }
 
     fn entered(&self, till: Till) -> Result<Till, Failure> {

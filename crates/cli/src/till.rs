@@ -131,7 +131,8 @@ pub(crate) fn run(arguments: TillArguments) -> Outcome {
             let options = ReplayOptions { tax_rate: BasisPoints::new(*tax_rate) };
             let file = open_file(file)?;
             let store = Arc::new(arguments.at.store(Some(*flush))?);
-            let till = replay_till(Arc::clone(&store) as _, SystemClock);
+            let till =
+                replay_till(Arc::clone(&store) as _, SystemClock::beside(Arc::clone(&store) as _));
             let outcome = telling_new_settings(&till, || replay_invoices(&till, file, options));
             let outcome = closed(&store, outcome);
             if let Some(counters) = store.counters().filter(|_| *verbose) {

@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use dcb::{
     AppendOptions, Counters, Event, EventStore, Events, FoldCache, Query, ReadOptions, StoreError,
     check_append, recording_time,
@@ -536,6 +537,11 @@ impl EventStore for FileStore {
 
     fn counters(&self) -> Option<Counters> {
         Some(self.tally.counters())
+    }
+
+    fn last_recorded_at(&self) -> Option<DateTime<Utc>> {
+        let log = self.log();
+        (log.head > 0).then_some(log.last_time)
     }
 
     fn commit_hash(&self) -> Result<Option<(u64, String)>, StoreError> {

@@ -4,6 +4,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::store::check_append;
@@ -30,6 +31,12 @@ struct Log {
     /// How often tags were added, and the position at which they last were.
     tag_epoch: u64,
     tags_added_at: u64,
+}
+
+impl Log {
+    fn last_recorded_at(&self) -> Option<DateTime<Utc>> {
+        self.events.last()?.event.metadata.timestamp
+    }
 }
 
 impl MemoryStore {
@@ -86,8 +93,7 @@ impl EventStore for MemoryStore {
             }
         }
         let now = recording_time();
-        let last = log.events.last().and_then(|e| e.event.metadata.timestamp);
-        let mut last = last.unwrap_or_default();
+        let mut last = log.last_recorded_at().unwrap_or_default();
         let mut positions = Vec::with_capacity(new.len());
         for event in new {
             let mut event = event.clone();
@@ -104,6 +110,10 @@ impl EventStore for MemoryStore {
 
     fn head(&self) -> Result<u64, StoreError> {
         Ok(self.log().head)
+    }
+
+    fn last_recorded_at(&self) -> Option<DateTime<Utc>> {
+        self.log().last_recorded_at()
     }
 
     fn wait_for(&self, position: u64, timeout: Duration) -> Result<Option<u64>, StoreError> {

@@ -16,12 +16,20 @@ pub struct DecisionProjection<S> {
     initial: S,
     query: Query,
     conflicts: Option<Query>,
-    last_only: bool,
     name: Option<FoldName>,
-    apply: Apply<S>,
+    step: Step<S>,
+}
+
+/// What an event does to the answer.
+enum Step<S> {
+    /// Changes it.
+    Each(Apply<S>),
+    /// Says all of it, unless it is odd.
+    Last(Read<S>),
 }
 
 type Apply<S> = Box<dyn Fn(&mut S, &EventRef<'_>) + Send + Sync>;
+type Read<S> = Box<dyn Fn(&EventRef<'_>) -> Option<S> + Send + Sync>;
 
 impl<S: Clone + Send + Sync + 'static> DecisionProjection<S> {
     /// Starts at `initial` and folds each event that matches `query` with `apply`. What matches
@@ -33,23 +41,32 @@ impl<S: Clone + Send + Sync + 'static> DecisionProjection<S> {
         query: Query,
         apply: impl Fn(&mut S, &EventRef<'_>) + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            initial,
-            conflicts: Some(query.clone()),
-            query,
-            last_only: false,
-            name: None,
-            apply: Box::new(apply),
-        }
+        Self::stepping(initial, query, Step::Each(Box::new(apply)))
+    }
+
+    /// Asks for the last event that matches `query` and can be read, so that it costs the same
+    /// however many there are. `read` says what the answer is by an event; if it says `None`, the
+    /// event is odd, and the one before it is asked. Before the first the answer is `initial`. What
+    /// conflicts is as in [`DecisionProjection::new`].
+    pub fn last(
+        initial: S,
+        query: Query,
+        read: impl Fn(&EventRef<'_>) -> Option<S> + Send + Sync + 'static,
+    ) -> Self {
+        Self::stepping(initial, query, Step::Last(Box::new(read)))
+    }
+
+    fn stepping(initial: S, query: Query, step: Step<S>) -> Self {
+        Self { initial, conflicts: Some(query.clone()), query, name: None, step }
     }
 
     /// Gives the fold a name, under which the store's [`FoldCache`] keeps its state: the next
     /// decision that asks the same reads only what is new. Without a name it is read from the start
     /// each time.
     ///
-    /// Name, version and parameters stand for `initial` and `apply`. So the version goes up
-    /// whenever either folds otherwise than before, and `parameters` hold whatever they depend on;
-    /// the query is told apart by itself. The state should be small and cheap to clone.
+    /// Name, version and parameters stand for `initial` and what is done with each event. So the
+    /// version goes up whenever either changes, and `parameters` hold whatever they depend on; the
+    /// query is told apart by itself. The state should be small and cheap to clone.
     pub fn named(self, name: &'static str, version: u32, parameters: impl Display) -> Self {
         let name = Some(FoldName { name, version, parameters: parameters.to_string() });
         Self { name, ..self }
@@ -65,12 +82,6 @@ impl<S: Clone + Send + Sync + 'static> DecisionProjection<S> {
     /// Lets nothing conflict: for what is read to be shown, not to be decided on.
     pub fn conflicts_with_nothing(self) -> Self {
         Self { conflicts: None, ..self }
-    }
-
-    /// Folds only the last event that matches, so that the read costs the same however many there
-    /// are.
-    pub fn last_only(self) -> Self {
-        Self { last_only: true, ..self }
     }
 }
 
@@ -101,7 +112,8 @@ trait AnyProjection {
     fn is_last_only(&self) -> bool;
     fn key(&self, tag_epoch: u64) -> Option<FoldKey>;
     fn initial(&self) -> AnyState;
-    fn apply(&self, state: &mut AnyState, event: &EventRef<'_>);
+    /// Folds an event, and tells whether it could.
+    fn apply(&self, state: &mut AnyState, event: &EventRef<'_>) -> bool;
 }
 
 impl<S: Clone + Send + Sync + 'static> AnyProjection for DecisionProjection<S> {
@@ -114,14 +126,14 @@ impl<S: Clone + Send + Sync + 'static> AnyProjection for DecisionProjection<S> {
     }
 
     fn is_last_only(&self) -> bool {
-        self.last_only
+        matches!(self.step, Step::Last(_))
     }
 
     fn key(&self, tag_epoch: u64) -> Option<FoldKey> {
         Some(FoldKey {
             name: self.name.clone()?,
             query: self.query.clone(),
-            last_only: self.last_only,
+            last_only: self.is_last_only(),
             state_type: TypeId::of::<S>(),
             tag_epoch,
         })
@@ -131,16 +143,22 @@ impl<S: Clone + Send + Sync + 'static> AnyProjection for DecisionProjection<S> {
         Arc::new(self.initial.clone())
     }
 
-    fn apply(&self, state: &mut AnyState, event: &EventRef<'_>) {
-        if self.last_only {
-            // Each event is the last until the next comes.
-            *state = self.initial();
-        } else if Arc::get_mut(state).is_none() {
-            // The cache keeps it, as it was, for other decisions.
-            *state = Arc::new(state.downcast_ref::<S>().expect(OWN_STATE).clone());
+    fn apply(&self, state: &mut AnyState, event: &EventRef<'_>) -> bool {
+        match &self.step {
+            Step::Each(apply) => {
+                if Arc::get_mut(state).is_none() {
+                    // The cache keeps it, as it was, for other decisions.
+                    *state = Arc::new(state.downcast_ref::<S>().expect(OWN_STATE).clone());
+                }
+                let state = Arc::get_mut(state).and_then(|state| state.downcast_mut());
+                apply(state.expect(OWN_STATE), event);
+                true
+            }
+            Step::Last(read) => {
+                let answer = read(event);
+                answer.map(|answer| *state = Arc::new(answer)).is_some()
+            }
         }
-        let state = Arc::get_mut(state).and_then(|state| state.downcast_mut());
-        (self.apply)(state.expect(OWN_STATE), event);
     }
 }
 
@@ -300,11 +318,7 @@ fn read_on(
             together.entry(folding.seen).or_default().push(folding);
             continue;
         }
-        let last = ReadOptions { from: Some(head), ..ReadOptions::backwards().limit(1) };
-        if let Some(event) = store.read(folding.part.query(), last)?.next_ref()? {
-            events_read += 1;
-            folding.part.apply(&mut folding.state, &event);
-        }
+        events_read += read_last(store, folding, head)?;
     }
     together.remove(&head);
     for (seen, mut folding) in together {
@@ -321,6 +335,32 @@ fn read_on(
                     folding.part.apply(&mut folding.state, &event);
                 }
             }
+        }
+    }
+    Ok(events_read)
+}
+
+/// Folds the last event that a part can read and has not seen, up to `head`, and returns how many
+/// were looked at: nearly always one, which costs one look into the index.
+fn read_last(
+    store: &(impl EventStore + ?Sized),
+    folding: &mut Folding<'_>,
+    head: u64,
+) -> Result<u64, StoreError> {
+    let mut events_read = 0;
+    let mut from = Some(head);
+    for limit in [Some(1), None] {
+        let options = ReadOptions { from, limit, ..ReadOptions::backwards() };
+        let mut events = store.read(folding.part.query(), options)?;
+        while let Some(event) = events.next_ref()?.filter(|event| event.position > folding.seen) {
+            events_read += 1;
+            if folding.part.apply(&mut folding.state, &event) {
+                return Ok(events_read);
+            }
+            from = event.position.checked_sub(1);
+        }
+        if events_read == 0 {
+            break;
         }
     }
     Ok(events_read)
@@ -388,6 +428,10 @@ mod tests {
         DecisionProjection::new(0, query, |n, _| *n += 1)
     }
 
+    fn position_of_last(query: Query) -> DecisionProjection<u64> {
+        DecisionProjection::last(0, query, |event| Some(event.position))
+    }
+
     fn sold(product: &str) -> Query {
         Query::tagged(["Sold"], &tag(product))
     }
@@ -413,10 +457,10 @@ mod tests {
                 count(Query::tagged(["B"], &tag("k:2"))),
             ],
             count(Query::all()),
-            count(Query::tagged(["A", "B"], &tag("k:2"))).last_only(),
+            position_of_last(Query::tagged(["A", "B"], &tag("k:2"))),
         );
         let built = build_decision_model(&store, &model).unwrap();
-        assert_eq!(built.state, (2, vec![2, 1], 4, 1));
+        assert_eq!(built.state, (2, vec![2, 1], 4, 3));
         assert_eq!(built.head, 4);
     }
 
@@ -438,15 +482,35 @@ mod tests {
     #[test]
     fn who_needs_only_the_last_event_reads_one_however_far_behind() {
         let store = MemoryStore::new();
-        let last = DecisionProjection::new(0, Query::all(), |n, event| *n = event.position)
-            .named("last", 1, "")
-            .last_only();
+        let last = position_of_last(Query::all()).named("last", 1, "");
         for (events, read) in [(1, 1), (2, 2), (5_000, 1), (0, 0)] {
             if events > 0 {
                 store.append(&vec![event("A", &[]); events], None).unwrap();
             }
             let built = build_decision_model(&store, &last).unwrap();
             assert_eq!((built.state, built.events_read), (built.head, read));
+        }
+    }
+
+    #[test]
+    fn an_odd_event_is_skipped_for_the_last_that_can_be_read() {
+        let store = MemoryStore::new();
+        let good = |event: &EventRef<'_>| (event.event_type == "Good").then_some(event.position);
+        let last = || DecisionProjection::last(0, Query::all(), good);
+        let kept = last().named("last", 1, "");
+        // So many good and odd events; how many are looked at by who knows nothing, and by who knows
+        // what came before.
+        for (good, odd, cold, warm) in
+            [(0, 2, 2, 2), (1, 0, 1, 1), (0, 3, 4, 3), (2, 1, 2, 3), (0, 5_000, 5_002, 5_000)]
+        {
+            let new = [vec![event("Good", &[]); good], vec![event("Odd", &[]); odd]].concat();
+            store.append(&new, None).unwrap();
+            let good = Query::types(["Good"]).unwrap();
+            let expected = store.read_last(&good).unwrap().map_or(0, |event| event.position);
+            for (model, read) in [(&last(), cold), (&kept, warm)] {
+                let built = build_decision_model(&store, model).unwrap();
+                assert_eq!((built.state, built.events_read), (expected, read));
+            }
         }
     }
 
@@ -480,7 +544,7 @@ mod tests {
         ] {
             assert_eq!(events_read(&store, &other), 3);
         }
-        assert_eq!(events_read(&store, &all().named("n", 1, "").last_only()), 1);
+        assert_eq!(events_read(&store, &position_of_last(Query::all()).named("n", 1, "")), 1);
         let wider = DecisionProjection::new(0_u128, Query::all(), |n, _| *n += 1);
         assert_eq!(events_read(&store, &wider.named("n", 1, "")), 3);
     }

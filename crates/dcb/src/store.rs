@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -65,6 +66,12 @@ pub trait EventStore: Send + Sync {
     /// its commits and has any: any change to what came before shows in it.
     fn commit_hash(&self) -> Result<Option<(u64, String)>, StoreError> {
         Ok(None)
+    }
+
+    /// When the newest event was recorded that this process has seen, as it saw the head last: it
+    /// costs no read. `None` before the first, or if this store does not bear it in mind.
+    fn last_recorded_at(&self) -> Option<DateTime<Utc>> {
+        None
     }
 
     /// What this process has done with the store since it opened it, if this store counts it.
@@ -150,6 +157,10 @@ macro_rules! is_the_store_behind {
 
             fn commit_hash(&self) -> Result<Option<(u64, String)>, StoreError> {
                 (**self).commit_hash()
+            }
+
+            fn last_recorded_at(&self) -> Option<DateTime<Utc>> {
+                (**self).last_recorded_at()
             }
 
             fn counters(&self) -> Option<Counters> {

@@ -19,6 +19,7 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
@@ -65,6 +66,10 @@ impl EventStore for CountingStore {
 
     fn store_id(&self) -> Uuid {
         self.store.store_id()
+    }
+
+    fn last_recorded_at(&self) -> Option<DateTime<Utc>> {
+        self.store.last_recorded_at()
     }
 }
 

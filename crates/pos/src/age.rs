@@ -67,13 +67,13 @@ pub struct AgeRule {
 /// The age rule of a product: only another rule for it conflicts.
 pub(crate) fn age_rule_of(product: &ProductId) -> DecisionProjection<AgeRule> {
     let query = Query::tagged([AgeRuleSet::TYPE], product.tag());
-    DecisionProjection::new(AgeRule::default(), query, |rule: &mut AgeRule, event| {
-        if let Some(ShopEvent::AgeRuleSet(e)) = ShopEvent::decode(event) {
-            *rule = AgeRule { minimum: e.minimum_age, evidence: Evidence::only(event.position) };
+    DecisionProjection::last(AgeRule::default(), query, |event| match ShopEvent::decode(event) {
+        Some(ShopEvent::AgeRuleSet(e)) => {
+            Some(AgeRule { minimum: e.minimum_age, evidence: Evidence::only(event.position) })
         }
+        _ => None,
     })
     .named("age_rule", 1, product)
-    .last_only()
 }
 
 impl AgeRule {
@@ -98,13 +98,13 @@ mod tests {
     use dcb::testing::given;
 
     use super::*;
-    use crate::event::AgeChecked;
+    use crate::event::{AgeChecked, KitDefined};
     use crate::payment::Tender;
     use crate::testing::{
         Interrupted, act, added, at, cart, happened, of_request, open_shop, open_shop_and, refusal,
-        sku, stored,
+        service_added, sku, stored, units,
     };
-    use crate::{Checkout, SaleId};
+    use crate::{Checkout, KitComponent, SaleId};
 
     fn rule(id: &str, minimum_age: Option<u8>) -> SetAgeRule {
         SetAgeRule { product: sku(id), minimum_age }
@@ -151,6 +151,28 @@ mod tests {
         assert!(recorded.iter().any(|event| event.data == happened(checked.clone()).data));
     }
 
+    /// A basket of one of A.
+    fn basket() -> [dcb::Event; 2] {
+        let components = vec![KitComponent { product: sku("A"), quantity: units(1) }];
+        let kit = sku("BASKET");
+        [service_added("BASKET", 300), happened(KitDefined { kit, components })]
+    }
+
+    #[test]
+    fn a_kit_needs_the_check_that_its_parts_need() {
+        let past = open_shop_and(basket().into_iter().chain([restricted("A", 18)]));
+        let baskets = |age_checked| Checkout {
+            age_checked,
+            ..cart(&[("B", 1), ("BASKET", 1)], &[(Tender::Card, 399)])
+        };
+        let refused = given(past.clone()).when(act(baskets(Some(16)))).then_refused();
+        let refusal = refusal(refused);
+        assert_eq!(refusal.code, RefusalCode::AgeCheckNeeded);
+        let details = refusal.details;
+        assert_eq!((details.product, details.line), (Some(sku("A")), Some(2)));
+        given(past).when(act(baskets(Some(18)))).then_accepted();
+    }
+
     #[test]
     fn a_rule_that_is_set_meanwhile_conflicts_and_another_products_rule_does_not() {
         let sell = |id: &str| {
@@ -160,5 +182,10 @@ mod tests {
         };
         assert_eq!(refusal(sell("A").unwrap_err()).code, RefusalCode::AgeCheckNeeded);
         assert_eq!(sell("Z").unwrap().trace.conflicts(), 0);
+        let store = stored(&open_shop_and(basket()));
+        let rival = || drop(at("T2", 2).act(&store, &rule("A", Some(18))).unwrap());
+        let kit = Interrupted::new(cart(&[("BASKET", 1)], &[(Tender::Card, 300)]), rival);
+        let refused = at("T1", 1).act(&store, &kit).unwrap_err();
+        assert_eq!(refusal(refused).code, RefusalCode::AgeCheckNeeded);
     }
 }

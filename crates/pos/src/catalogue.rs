@@ -1,6 +1,6 @@
 //! The catalogue: what is current about each product.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use dcb::{EventRef, Projection, Query};
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,7 @@ pub struct Product {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(optional, as = "Option<Vec<KitComponent>>")]
     pub components: Vec<KitComponent>,
-    /// The least age of who may have it, if it is restricted.
+    /// The least age of who may have it, if it, or what it is made of, is restricted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub minimum_age: Option<u8>,
@@ -55,6 +55,10 @@ pub struct Product {
 pub struct Catalogue {
     products: BTreeMap<ProductId, Product>,
     by_barcode: HashMap<Gtin, ProductId>,
+    /// The products that are made of others.
+    kits: BTreeSet<ProductId>,
+    /// The age rule of each product by itself.
+    ages: HashMap<ProductId, u8>,
     promotions: BTreeMap<PromotionId, Promotion>,
 }
 
@@ -92,6 +96,21 @@ impl Catalogue {
     /// All promotions, whether they run or not, by id.
     pub fn promotions(&self) -> impl Iterator<Item = (&PromotionId, &Promotion)> {
         self.promotions.iter()
+    }
+
+    /// Shows with a product the strictest age rule of itself and of what it is made of.
+    fn show_age(&mut self, product: &ProductId) {
+        let Some(product) = self.products.get_mut(product) else { return };
+        let parts = product.components.iter().map(|part| &part.product);
+        let all = std::iter::once(&product.id).chain(parts);
+        product.minimum_age = all.filter_map(|id| self.ages.get(id)).max().copied();
+    }
+
+    /// The kits that have this product in them.
+    fn kits_of(&self, part: &ProductId) -> Vec<ProductId> {
+        let has_it = |kit: &&Product| kit.components.iter().any(|c| c.product == *part);
+        let kits = self.kits.iter().filter_map(|kit| self.get(kit)).filter(has_it);
+        kits.map(|kit| kit.id.clone()).collect()
     }
 
     /// The product with this SKU, or the refusal that there is none. A product never leaves the
@@ -140,13 +159,21 @@ impl Projection for Catalogue {
             }
             Some(ShopEvent::KitDefined(e)) => {
                 if let Some(product) = self.products.get_mut(&e.kit) {
+                    match e.components.is_empty() {
+                        true => self.kits.remove(&e.kit),
+                        false => self.kits.insert(e.kit.clone()),
+                    };
                     product.components = e.components;
+                    self.show_age(&e.kit);
                 }
             }
             Some(ShopEvent::AgeRuleSet(e)) => {
-                if let Some(product) = self.products.get_mut(&e.product) {
-                    product.minimum_age = e.minimum_age;
-                }
+                match e.minimum_age {
+                    Some(age) => self.ages.insert(e.product.clone(), age),
+                    None => self.ages.remove(&e.product),
+                };
+                self.show_age(&e.product);
+                self.kits_of(&e.product).iter().for_each(|kit| self.show_age(kit));
             }
             Some(ShopEvent::PromotionDefined(e)) => {
                 self.promotions.insert(e.promotion, e.terms);
@@ -183,7 +210,7 @@ mod tests {
     use dcb::{EventStore, MemoryStore};
 
     use super::*;
-    use crate::testing::{added, happened, limited, seen, sku, units};
+    use crate::testing::{added, happened, limited, seen, service_added, sku, stored, units};
 
     fn assigned(id: &str, barcode: u64) -> BarcodeAssigned {
         BarcodeAssigned { product: sku(id), barcode: Gtin::in_store(barcode).unwrap() }
@@ -211,5 +238,34 @@ mod tests {
         assert_eq!(product.barcodes, [Gtin::in_store(2).unwrap()]);
         assert_eq!(catalogue.by_barcode(&Gtin::in_store(1).unwrap()), None);
         assert_eq!(catalogue.get(&sku("a")).unwrap().limit.per_receipt, Some(units(2)));
+    }
+
+    #[test]
+    fn a_kit_shows_the_strictest_age_rule_of_itself_and_its_components() {
+        let rule = |id: &str, minimum_age| happened(AgeRuleSet { product: sku(id), minimum_age });
+        let basket = |components: &[&str]| {
+            let part = |id: &&str| KitComponent { product: sku(id), quantity: units(1) };
+            let components = components.iter().map(part).collect();
+            happened(KitDefined { kit: sku("BASKET"), components })
+        };
+        let products = ["WINE", "GIN", "TEA"].map(|id| added(id, 5));
+        let store = stored(&products);
+        store.append(&[service_added("BASKET", 9)], None).unwrap();
+        for (next, shown) in [
+            (rule("WINE", Some(16)), None),
+            (basket(&["WINE", "TEA"]), Some(16)),
+            (rule("TEA", Some(12)), Some(16)),
+            (rule("BASKET", Some(21)), Some(21)),
+            (rule("BASKET", None), Some(16)),
+            (rule("GIN", Some(18)), Some(16)),
+            (rule("WINE", None), Some(12)),
+            (basket(&["GIN"]), Some(18)),
+            (basket(&[]), None),
+            (rule("GIN", Some(19)), None),
+        ] {
+            store.append(std::slice::from_ref(&next), None).unwrap();
+            let catalogue: Catalogue = seen(&store);
+            assert_eq!(catalogue.get(&sku("BASKET")).unwrap().minimum_age, shown, "{next:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@
 mod goods;
 mod reductions;
 
-use dcb::{DecisionProjection, MAX_COMMIT_EVENTS};
+use dcb::DecisionProjection;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -25,6 +25,7 @@ use crate::input::{self, MAX_NOTE_CHARS, MAX_TEXT_CHARS};
 use crate::labels::Label;
 use crate::money::{Amounts, Money, Quantity};
 use crate::payment::{self, Funds, FundsModel, Payment};
+use crate::people::{is_known, must_be_known};
 use crate::permission::Permission;
 use crate::pricing::Pricing;
 use crate::receipt::{Receipt, last_number_in};
@@ -136,15 +137,16 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// What a checkout must know: the shift and the last receipt number; the goods; what makes it
-/// cheaper; what pays for it.
+/// cheaper; what pays for it; and whether there is such a customer, if it is for one.
 pub(crate) type CheckoutModel = (
     DecisionProjection<OpenShiftState>,
     DecisionProjection<u64>,
     GoodsModel,
     ReductionsModel,
     FundsModel,
+    Vec<DecisionProjection<bool>>,
 );
-type CheckoutState = (OpenShiftState, u64, GoodsState, ReductionsState, Funds);
+type CheckoutState = (OpenShiftState, u64, GoodsState, ReductionsState, Funds, Vec<bool>);
 
 impl Command for Checkout {
     const NAME: &'static str = "checkout";
@@ -160,15 +162,17 @@ impl Command for Checkout {
             Goods::of(self, context)?.model(context)?,
             reductions::model(self, context),
             payment::funds_model(&self.payments, self.customer.as_ref()),
+            self.customer.iter().map(is_known).collect(),
         ))
     }
 
     fn decide(
         &self,
-        (shift, last_number, known, reductions, funds): &CheckoutState,
+        (shift, last_number, known, reductions, funds, customers): &CheckoutState,
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
         let shift = shift.open()?;
+        customers.iter().try_for_each(|is_known| must_be_known(*is_known))?;
         let settings = context.settings()?;
         let sale = SaleId::from(context.request_id);
         let goods = Goods::of(self, context)?;
@@ -215,10 +219,7 @@ impl Command for Checkout {
         events.extend(overridden);
         events.extend(self.age_checked.map(|age| AgeChecked { sale: sale.clone(), age }.into()));
         events.extend(self.points_earned(&sale, total.gross, context)?);
-        match events.len() {
-            0..=MAX_COMMIT_EVENTS => Ok(events),
-            _ => Err(input::too_much()),
-        }
+        Ok(events)
     }
 
     fn answer(recorded: &[Recorded]) -> Option<Receipt> {

@@ -42,8 +42,8 @@ pub trait Command: Serialize {
     /// What it must know. Input that makes no sense is refused here or in [`Command::decide`].
     fn model(&self, context: &Context<'_>) -> Result<Self::Model, Refusal>;
 
-    /// What is to be recorded, at least one event and at most [`MAX_COMMIT_EVENTS`]; or why not.
-    /// It may be asked again after a conflict, so it has no effects of its own.
+    /// What is to be recorded, at least one event; or why not. More than [`MAX_COMMIT_EVENTS`] are
+    /// refused for it. It may be asked again after a conflict, so it has no effects of its own.
     fn decide(
         &self,
         state: &<Self::Model as DecisionModel>::State,
@@ -184,6 +184,9 @@ pub fn execute<C: Command>(
         for state in own {
             decided.extend(command.decide(state, context).map_err(Stop::Refused)?);
         }
+        if decided.len() > MAX_COMMIT_EVENTS {
+            return Err(Stop::Refused(too_much()));
+        }
         let events = sign(&decided, &when, &payload, context);
         Ok(Decision { events, outcome: decided })
     });
@@ -264,13 +267,12 @@ struct FirstEvent {
 /// Every request happens once: this is its rule, and it is part of every decision.
 fn first_event_of(request_id: Uuid) -> DecisionProjection<Option<FirstEvent>> {
     let query = Query::tagged([], &request_tag(request_id));
-    DecisionProjection::new(None, query, |first, event| {
+    DecisionProjection::last(None, query, |event| {
         let payload = event.metadata().ok().and_then(|metadata| {
             metadata.extra.get(PAYLOAD).and_then(|hash| hash.as_str().map(str::to_owned))
         });
-        *first = Some(FirstEvent { position: event.position, payload });
+        Some(Some(FirstEvent { position: event.position, payload }))
     })
-    .last_only()
 }
 
 /// SHA-256 of the command's name and payload, in hex.
@@ -338,6 +340,11 @@ fn done<C: Command>(
 fn not_configured() -> Refusal {
     let message = "The shop has no settings yet. Configure it first.";
     Refusal::new(RefusalCode::ShopNotConfigured, message).action(NextAction::ConfigureShop)
+}
+
+fn too_much() -> Refusal {
+    let message = "This is more than can be recorded at once. Split it.";
+    Refusal::new(RefusalCode::TooManyLines, message).action(NextAction::CorrectInput)
 }
 
 fn reused(first: &FirstEvent) -> Refusal {

@@ -6,13 +6,14 @@ use ts_rs::TS;
 
 use crate::command::{Command, Context};
 use crate::event::{
-    AccountCharged, AccountCredited, AccountPaid, AccountPaymentBounced, CreditLimitSet,
-    CustomerAdded, Recorded, ShopEvent,
+    AccountCharged, AccountCredited, AccountPaid, AccountPaymentBounced, CreditLimitSet, Recorded,
+    ShopEvent,
 };
 use crate::ids::CustomerId;
 use crate::input;
 use crate::money::{Currency, Money};
 use crate::payment::{self, PaidIn, Tender};
+use crate::people::{is_known, must_be_known};
 use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
 use crate::shift::{OpenShiftState, shift_of};
@@ -167,11 +168,7 @@ impl Command for SetCreditLimit {
     }
 
     fn decide(&self, known: &bool, _context: &Context<'_>) -> Result<Vec<ShopEvent>, Refusal> {
-        if !known {
-            let message = "There is no such customer. Add them first.";
-            return Err(Refusal::new(RefusalCode::CustomerUnknown, message)
-                .action(NextAction::ChooseCustomer));
-        }
+        must_be_known(*known)?;
         let Self { customer, limit } = self.clone();
         Ok(vec![CreditLimitSet { customer, limit }.into()])
     }
@@ -179,15 +176,6 @@ impl Command for SetCreditLimit {
     fn answer(recorded: &[Recorded]) -> Option<()> {
         matches!(recorded, [Recorded { event: ShopEvent::CreditLimitSet(_), .. }]).then_some(())
     }
-}
-
-/// Whether a customer was added. Nobody is ever taken away, so nothing conflicts.
-fn is_known(customer: &CustomerId) -> DecisionProjection<bool> {
-    let query = Query::tagged([CustomerAdded::TYPE], customer.tag());
-    DecisionProjection::new(false, query, |known, _| *known = true)
-        .named("customer_known", 1, customer)
-        .last_only()
-        .conflicts_with_nothing()
 }
 
 impl Command for PayAccount {
@@ -233,7 +221,7 @@ impl Command for BounceAccountPayment {
     type Answer = ();
 
     fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
-        payment::amount_makes_sense(self.amount)?;
+        payment::amount_makes_sense(Tender::Card, self.amount)?;
         input::optional("reference", self.reference.as_deref(), input::MAX_TEXT_CHARS)?;
         input::name("reason", &self.reason)?;
         Ok(paid_by(&self.customer))
@@ -263,11 +251,10 @@ mod tests {
     use dcb::{Event, EventStore, MemoryStore};
 
     use super::*;
-    use crate::event::Person;
     use crate::payment::Tender;
     use crate::testing::{
-        Interrupted, act, at, cart, customer, happened, of_request, open_shop, open_shop_and,
-        refusal, shift_at, stored,
+        Interrupted, act, at, cart, customer, customer_added, happened, of_request, open_shop,
+        open_shop_and, refusal, shift_at, stored, with_customers,
     };
     use crate::{Checkout, CloseShift};
 
@@ -277,7 +264,7 @@ mod tests {
 
     /// Customers 7 and 8 may owe 3.00.
     fn shop() -> MemoryStore {
-        stored(&open_shop_and([limited("7", 300), limited("8", 300)]))
+        stored(&with_customers(open_shop_and([limited("7", 300), limited("8", 300)])))
     }
 
     fn on_account(who: &str, product: &str, quantity: i64, minor: i64) -> Checkout {
@@ -316,10 +303,8 @@ mod tests {
 
     #[test]
     fn a_limit_is_set_for_a_customer_who_exists() {
-        let private = Person { name: "Ann".into() };
-        let ann = happened(CustomerAdded { customer: customer("7"), private });
         let event = CreditLimitSet { customer: customer("7"), limit: Money::new(300) };
-        given(open_shop_and([ann]))
+        given(open_shop_and([customer_added("7")]))
             .when(act(set("7", 300)))
             .then_recorded(of_request([event.into()]));
         let refused = refusal(given(open_shop()).when(act(set("7", 300))).then_refused());
@@ -383,7 +368,6 @@ mod tests {
 
     #[test]
     fn a_payment_that_bounced_is_recorded_with_its_reason() {
-        let private = Person { name: "Ann".into() };
         let paid = AccountPaid {
             customer: customer("7"),
             shift: shift_at("T1"),
@@ -392,9 +376,8 @@ mod tests {
             reference: None,
         };
         let BounceAccountPayment { customer, amount, reference, reason } = bounce("7", 100);
-        let bounced =
-            AccountPaymentBounced { customer: customer.clone(), amount, reference, reason };
-        given(open_shop_and([happened(CustomerAdded { customer, private }), happened(paid)]))
+        let bounced = AccountPaymentBounced { customer, amount, reference, reason };
+        given(open_shop_and([customer_added("7"), happened(paid)]))
             .when(act(bounce("7", 100)))
             .then_recorded(of_request([bounced.into()]));
         for odd in [

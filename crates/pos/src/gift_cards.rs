@@ -10,7 +10,7 @@ use crate::command::{Command, Context};
 use crate::drawer::{self, CashModel};
 use crate::event::{
     GiftCardBlocked, GiftCardCredited, GiftCardIssued, GiftCardRedeemed, GiftCardTopUpCancelled,
-    GiftCardToppedUp, Recorded, ShopEvent,
+    GiftCardToppedUp, Recorded, ShopEvent, of_types,
 };
 use crate::ids::GiftCardId;
 use crate::input;
@@ -179,6 +179,35 @@ impl GiftCardState {
             .money_left(left)
             .action(NextAction::TakePayment)
             .because(&self.evidence))
+    }
+}
+
+/// The gift cards that were blocked, and by which events.
+#[derive(Clone, Debug, Default)]
+pub struct BlockedCards(BTreeMap<GiftCardId, u64>);
+
+/// The blocked gift cards, for an act that puts money back on a card and learns only with the rest of
+/// history on which. Any block conflicts; there are few.
+pub(crate) fn blocked_cards() -> DecisionProjection<BlockedCards> {
+    let query = of_types([GiftCardBlocked::TYPE]);
+    DecisionProjection::new(BlockedCards::default(), query, |blocked: &mut BlockedCards, event| {
+        if let Some(ShopEvent::GiftCardBlocked(e)) = ShopEvent::decode(event) {
+            blocked.0.insert(e.card, event.position);
+        }
+    })
+    .named("blocked_cards", 1, "")
+}
+
+impl BlockedCards {
+    /// Refuses to put money back on a card from which nobody could spend it.
+    pub(crate) fn can_take(&self, card: &GiftCardId) -> Result<(), Refusal> {
+        let Some(blocked_by) = self.0.get(card) else { return Ok(()) };
+        let message = format!(
+            "The gift card {card} that paid is blocked and takes nothing back. Refund without receipt."
+        );
+        Err(Refusal::new(RefusalCode::GiftCardBlocked, message)
+            .action(NextAction::CorrectInput)
+            .because(&Evidence::only(*blocked_by)))
     }
 }
 

@@ -45,12 +45,6 @@ pub(crate) fn lines(count: usize) -> Result<(), Refusal> {
     }
 }
 
-/// That what was decided is more than one commit may hold.
-pub(crate) fn too_much() -> Refusal {
-    let message = "This is more than can be recorded at once. Split it.";
-    Refusal::new(RefusalCode::TooManyLines, message).action(NextAction::CorrectInput)
-}
-
 /// A quantity that is moved: positive and at most [`Quantity::MAX_LINE`].
 pub(crate) fn moved(quantity: Quantity) -> Result<(), Refusal> {
     if quantity <= Quantity::ZERO || quantity > Quantity::MAX_LINE {
@@ -79,18 +73,27 @@ pub(crate) fn price(price: Money) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Cash in a drawer: not negative and at most [`Money::MAX`].
+/// Cash that one act moves, or a limit of cash: not negative and at most [`Money::MAX_CASH`].
 pub(crate) fn cash(amount: Money) -> Result<(), Refusal> {
-    if amount < Money::ZERO || amount > Money::MAX {
+    cash_up_to(Money::MAX_CASH, amount)
+}
+
+/// Cash that was counted, which many acts may have brought: not negative and at most [`Money::MAX`].
+pub(crate) fn counted_cash(amount: Money) -> Result<(), Refusal> {
+    cash_up_to(Money::MAX, amount)
+}
+
+fn cash_up_to(most: Money, amount: Money) -> Result<(), Refusal> {
+    if amount < Money::ZERO || amount > most {
         return Err(invalid("The cash is negative or absurdly much. Correct it."));
     }
     Ok(())
 }
 
-/// A rate: at most [`BasisPoints::MAX`].
-pub(crate) fn rate(rate: BasisPoints) -> Result<(), Refusal> {
+/// A share of something: at most [`BasisPoints::MAX`].
+pub(crate) fn rate(what: &str, rate: BasisPoints) -> Result<(), Refusal> {
     if rate > BasisPoints::MAX {
-        return Err(invalid("A tax rate is 0 to 100 percent. Correct it."));
+        return Err(invalid(format!("A {what} is 0 to 100 percent. Correct it.")));
     }
     Ok(())
 }

@@ -90,14 +90,14 @@ pub struct KitState {
 /// What a product is made of: only defining this kit again conflicts.
 pub(crate) fn kit_of(product: &ProductId) -> DecisionProjection<KitState> {
     let query = Query::tagged([KitDefined::TYPE], product.tag());
-    DecisionProjection::new(KitState::default(), query, |state: &mut KitState, event| {
-        if let Some(ShopEvent::KitDefined(e)) = ShopEvent::decode(event) {
+    DecisionProjection::last(KitState::default(), query, |event| match ShopEvent::decode(event) {
+        Some(ShopEvent::KitDefined(e)) => {
             let evidence = Evidence::only(event.position);
-            *state = KitState { components: e.components, evidence };
+            Some(KitState { components: e.components, evidence })
         }
+        _ => None,
     })
     .named("kit", 1, product)
-    .last_only()
 }
 
 impl KitState {

@@ -168,7 +168,7 @@ pub use money::{
     TaxMode, TaxRounding,
 };
 pub use payment::{MAX_PAYMENTS, PaidIn, Payment, Tender};
-pub use people::{AddCustomer, CustomerMade};
+pub use people::{AddCustomer, AddCustomers, CustomerFromElsewhere, CustomerMade};
 pub use permission::{Authority, ChangeRole, Granted, Permission, Rights, Role};
 pub use prices::ChangePrice;
 pub use products::{AddProduct, AddProducts, AssignBarcode, MAX_PRODUCTS_AT_ONCE, ReleaseBarcode};

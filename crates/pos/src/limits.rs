@@ -140,14 +140,13 @@ impl LimitState {
 /// The limits of a product, to decide on: whatever sets them conflicts.
 pub(crate) fn limit_of(product: &ProductId) -> DecisionProjection<LimitState> {
     let query = Query::tagged([LimitSet::TYPE], product.tag());
-    DecisionProjection::new(LimitState::default(), query, |state: &mut LimitState, event| {
-        if let Some(ShopEvent::LimitSet(e)) = ShopEvent::decode(event) {
-            state.limit = Limit::from(&e);
-            state.evidence = Evidence::only(event.position);
+    DecisionProjection::last(LimitState::default(), query, |event| match ShopEvent::decode(event) {
+        Some(ShopEvent::LimitSet(e)) => {
+            Some(LimitState { limit: Limit::from(&e), evidence: Evidence::only(event.position) })
         }
+        _ => None,
     })
     .named("limit", 1, product)
-    .last_only()
 }
 
 impl From<&LimitSet> for Limit {

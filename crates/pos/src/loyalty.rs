@@ -103,6 +103,7 @@ mod tests {
     use crate::payment::Tender;
     use crate::testing::{
         Interrupted, at, cart, customer, happened, open_shop_and, refusal, settings, stored,
+        with_customers,
     };
     use crate::{Checkout, ShopSettings};
 
@@ -116,7 +117,8 @@ mod tests {
     /// A point for each pound, worth 2p; customer 7 has 30 of them.
     fn shop() -> MemoryStore {
         let settings = ShopSettings { loyalty: Some(POUND), ..settings() };
-        stored(&open_shop_and([happened(ShopConfigured { settings }), earned("7", 30)]))
+        let past = open_shop_and([happened(ShopConfigured { settings }), earned("7", 30)]);
+        stored(&with_customers(past))
     }
 
     fn buy(who: &str, line: (&str, i64), points: i64) -> Checkout {

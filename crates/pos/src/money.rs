@@ -23,6 +23,10 @@ impl Money {
     /// The highest price of one unit: 9,999,999.99 in a currency with two decimals.
     pub const MAX_PRICE: Self = Self(999_999_999);
 
+    /// The most cash that one act brings into a drawer or takes out of it: so far below
+    /// [`Money::MAX`] that what is in the drawer can be counted after any shift.
+    pub const MAX_CASH: Self = Self(999_999_999_999);
+
     /// An amount in minor units.
     pub const fn new(minor: i64) -> Self {
         Self(minor)

@@ -191,6 +191,11 @@ impl Authority {
         Self { approver: Some(Holder::new(user, role)), ..self }
     }
 
+    /// Whether it is the owner who acts.
+    pub(crate) fn is_owner(&self) -> bool {
+        self.own.is_none()
+    }
+
     /// Who approved, if anyone did.
     pub fn approver(&self) -> Option<&UserId> {
         self.approver.as_ref().map(|approver| &approver.user)
@@ -305,11 +310,11 @@ impl RightsGiven {
 /// What a role may do by now: a change conflicts, of this role only.
 fn rights_of(role: Role) -> DecisionProjection<Option<RightsGiven>> {
     let query = Query::tagged([RoleChanged::TYPE], &role.tag());
-    DecisionProjection::new(None, query, |given, event| {
-        *given = RightsGiven::of(event).map(|(_, given)| given).or_else(|| given.take());
+    DecisionProjection::last(None, query, |event| {
+        let (_, given) = RightsGiven::of(event)?;
+        Some(Some(given))
     })
     .named("rights", 1, role.as_str())
-    .last_only()
 }
 
 /// Says what a role may do from now on, in place of what it could.
@@ -331,7 +336,7 @@ impl Command for ChangeRole {
     type Answer = ();
 
     fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
-        input::rate(self.discount_limit)?;
+        input::rate("discount limit", self.discount_limit)?;
         if self.role == Role::Manager && !self.permissions.contains(&Permission::ManageStaff) {
             let message = "Managers must be able to change the staff, or nobody could.";
             return Err(input::invalid(message));
@@ -478,6 +483,18 @@ mod tests {
         let staff: Staff = seen(&store);
         assert_eq!(staff.rights_of(Role::Cashier).discount_limit, BasisPoints::new(100));
         assert_eq!(staff.rights_of(Role::Manager), Rights::all());
+    }
+
+    #[test]
+    fn a_discount_limit_over_the_whole_is_refused_as_what_it_is() {
+        let change = ChangeRole {
+            role: Role::Cashier,
+            permissions: BTreeSet::new(),
+            discount_limit: BasisPoints::new(10_001),
+        };
+        let refusal = refusal(given(shop()).when(act(change)).then_refused());
+        assert_eq!(refusal.code, RefusalCode::InvalidInput);
+        assert_eq!(refusal.message, "A discount limit is 0 to 100 percent. Correct it.");
     }
 
     #[test]

@@ -59,17 +59,15 @@ pub struct PriceState {
 /// The price of a product: whatever changes it conflicts.
 pub(crate) fn price_of(product: &ProductId) -> DecisionProjection<PriceState> {
     let query = Query::tagged([PriceChanged::TYPE], product.tag());
-    DecisionProjection::new(PriceState::default(), query, |state: &mut PriceState, event| {
-        if let Some(ShopEvent::PriceChanged(e)) = ShopEvent::decode(event) {
-            *state = PriceState {
-                changed: Some(e),
-                at: When::of(event).map(|when| when.at),
-                evidence: Evidence::only(event.position),
-            };
-        }
+    DecisionProjection::last(PriceState::default(), query, |event| match ShopEvent::decode(event) {
+        Some(ShopEvent::PriceChanged(e)) => Some(PriceState {
+            changed: Some(e),
+            at: When::of(event).map(|when| when.at),
+            evidence: Evidence::only(event.position),
+        }),
+        _ => None,
     })
     .named("price", 1, product)
-    .last_only()
 }
 
 impl PriceState {

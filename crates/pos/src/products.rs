@@ -132,7 +132,7 @@ fn check(product: &AddProduct, scales: ScaleCodes) -> Result<(), Refusal> {
     input::optional("category", Some(&product.category), input::MAX_TEXT_CHARS)?;
     input::price(product.price)?;
     input::price(product.cost)?;
-    input::rate(product.tax_rate)?;
+    input::rate("tax rate", product.tax_rate)?;
     product.barcode.as_ref().map_or(Ok(()), |code| scales.assignable(code))
 }
 
@@ -186,9 +186,8 @@ fn are_additions(recorded: &[Recorded]) -> bool {
 /// Where the product was added, if it was.
 fn addition_of(product: &ProductId) -> DecisionProjection<Option<u64>> {
     let query = Query::tagged([ProductAdded::TYPE], product.tag());
-    DecisionProjection::new(None, query, |addition, event| *addition = Some(event.position))
+    DecisionProjection::last(None, query, |event| Some(Some(event.position)))
         .named("addition", 1, product)
-        .last_only()
 }
 
 /// Whose a barcode is.
@@ -213,15 +212,14 @@ impl Holder {
 /// Whose a barcode is.
 fn holder_of(barcode: &Gtin) -> DecisionProjection<Holder> {
     let query = Query::tagged([BarcodeAssigned::TYPE, BarcodeReleased::TYPE], barcode.tag());
-    DecisionProjection::new(Holder::default(), query, |holder: &mut Holder, event| {
-        holder.product = match ShopEvent::decode(event) {
-            Some(ShopEvent::BarcodeAssigned(e)) => Some(e.product),
+    DecisionProjection::last(Holder::default(), query, |event| {
+        let product = match ShopEvent::decode(event)? {
+            ShopEvent::BarcodeAssigned(e) => Some(e.product),
             _ => None,
         };
-        holder.evidence = Evidence::only(event.position);
+        Some(Holder { product, evidence: Evidence::only(event.position) })
     })
     .named("holder", 1, barcode)
-    .last_only()
 }
 
 /// Gives a product a further barcode.

@@ -127,14 +127,13 @@ pub(crate) fn promotion_model(
 
 fn terms_of(promotion: &PromotionId) -> DecisionProjection<Terms> {
     let query = Query::tagged([PromotionDefined::TYPE], promotion.tag());
-    DecisionProjection::new(Terms::default(), query, |terms: &mut Terms, event| {
-        if let Some(ShopEvent::PromotionDefined(e)) = ShopEvent::decode(event) {
-            let evidence = Evidence::only(event.position);
-            *terms = Terms { promotion: Some(e.terms), evidence };
+    DecisionProjection::last(Terms::default(), query, |event| match ShopEvent::decode(event) {
+        Some(ShopEvent::PromotionDefined(e)) => {
+            Some(Terms { promotion: Some(e.terms), evidence: Evidence::only(event.position) })
         }
+        _ => None,
     })
     .named("promotion_terms", 1, promotion)
-    .last_only()
 }
 
 /// Uses conflict, and what gives one back does not: it can only make more possible.
@@ -214,7 +213,7 @@ mod tests {
     use crate::payment::Tender;
     use crate::testing::{
         Actor, Interrupted, act, at, cart, customer, day, happened, of_request, open_shop,
-        open_shop_and, refusal, sku, stored,
+        open_shop_and, refusal, sku, stored, with_customers,
     };
 
     fn terms() -> Promotion {
@@ -286,7 +285,8 @@ mod tests {
 
     #[test]
     fn a_promotion_is_used_so_often_and_no_more() {
-        let store = stored(&open_shop_and([defined(Promotion { uses: Some(2), ..terms() })]));
+        let past = open_shop_and([defined(Promotion { uses: Some(2), ..terms() })]);
+        let store = stored(&with_customers(past));
         at("T1", 1).act(&store, &buy(Some("7"))).unwrap();
         at("T2", 2).act(&store, &buy(None)).unwrap();
         let refused = refusal(at("T1", 3).act(&store, &buy(Some("8"))).unwrap_err());
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_customer_uses_a_promotion_so_often_and_no_more() {
         let terms = Promotion { uses_per_customer: Some(1), ..terms() };
-        let store = stored(&open_shop_and([defined(terms)]));
+        let store = stored(&with_customers(open_shop_and([defined(terms)])));
         at("T1", 1).act(&store, &buy(Some("7"))).unwrap();
         let refused = refusal(at("T1", 2).act(&store, &buy(Some("7"))).unwrap_err());
         assert_eq!(refused.code, RefusalCode::PromotionUsedUp);
@@ -317,7 +317,7 @@ mod tests {
 
     /// How often a sale with the promotion is decided again if this happens meanwhile.
     fn conflicts(terms: Promotion, rival: impl FnOnce(&MemoryStore)) -> Result<usize, Refusal> {
-        let store = stored(&open_shop_and([defined(terms)]));
+        let store = stored(&with_customers(open_shop_and([defined(terms)])));
         let mine = Checkout { lines: cart(&[("B", 1)], &[]).lines, ..buy(Some("7")) };
         let done = at("T1", 1).act(&store, &Interrupted::new(mine, || rival(&store)));
         done.map(|done| done.trace.conflicts()).map_err(refusal)

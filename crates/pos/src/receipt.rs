@@ -21,13 +21,12 @@ use crate::payment::Tender;
 /// and only the same series conflicts: other tills never do.
 pub(crate) fn last_number_in(series: &SeriesId) -> DecisionProjection<u64> {
     let query = Query::tagged([SaleCompleted::TYPE, RefundCompleted::TYPE], series.tag());
-    DecisionProjection::new(0, query, |last, event| match ShopEvent::decode(event) {
-        Some(ShopEvent::SaleCompleted(e)) => *last = e.number,
-        Some(ShopEvent::RefundCompleted(e)) => *last = e.number,
-        _ => {}
+    DecisionProjection::last(0, query, |event| match ShopEvent::decode(event) {
+        Some(ShopEvent::SaleCompleted(e)) => Some(e.number),
+        Some(ShopEvent::RefundCompleted(e)) => Some(e.number),
+        _ => None,
     })
     .named("last_number", 1, series)
-    .last_only()
 }
 
 /// What is told about a sale.

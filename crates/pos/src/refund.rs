@@ -16,6 +16,7 @@ use crate::input::{self, MAX_TEXT_CHARS};
 use crate::kits::{self, KitState, kit_of};
 use crate::money::{Amounts, Money, Quantity};
 use crate::payment::Tender;
+use crate::people::{is_known, must_be_known};
 use crate::permission::Permission;
 use crate::pricing::Pricing;
 use crate::receipt::{RefundReceipt, last_number_in};
@@ -70,6 +71,7 @@ impl Command for Refund {
         DecisionProjection<u64>,
         CashModel,
         Vec<DecisionProjection<KitState>>,
+        Vec<DecisionProjection<bool>>,
     );
     type Answer = RefundReceipt;
 
@@ -91,15 +93,24 @@ impl Command for Refund {
             _ => Vec::new(),
         };
         let kits = self.services(context).map(|(_, kit, _)| kit_of(&kit.id)).collect();
-        Ok((shift_of(&context.till), last_number_in(&SeriesId::from(&context.till)), cash, kits))
+        let number = last_number_in(&SeriesId::from(&context.till));
+        let customer = self.customer.iter().map(is_known).collect();
+        Ok((shift_of(&context.till), number, cash, kits, customer))
     }
 
     fn decide(
         &self,
-        (state, last_number, cash, kits): &(OpenShiftState, u64, Vec<Money>, Vec<KitState>),
+        (state, last_number, cash, kits, customers): &(
+            OpenShiftState,
+            u64,
+            Vec<Money>,
+            Vec<KitState>,
+            Vec<bool>,
+        ),
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
         let shift = state.open()?;
+        customers.iter().try_for_each(|is_known| must_be_known(*is_known))?;
         let settings = context.settings()?;
         let refund = RefundId::from(context.request_id);
         let returned = self.returned(&refund, context)?;
@@ -242,8 +253,8 @@ mod tests {
     use crate::refusal::RefusalCode;
     use crate::stock::StockOnHand;
     use crate::testing::{
-        act, added, at, cart, configured, happened, of_request, opened, received, refusal, seen,
-        service_added, shift_at, sku, stored, till, units,
+        act, added, at, cart, configured, customer, happened, of_request, opened, received,
+        refusal, seen, service_added, shift_at, sku, stored, till, units, with_customers,
     };
     use crate::{TaxMode, UserId};
 
@@ -320,6 +331,30 @@ mod tests {
         let done = given(shop()).when(act(refund(&[("A", 2, 120)]))).then_recorded(expected);
         assert_eq!(done.answer.receipt.as_str(), "T1-1");
         assert_eq!((done.answer.lines.len(), done.answer.payments.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_refund_of_more_parts_than_can_be_recorded_at_once_is_refused() {
+        let parts: Vec<String> = (0..50).map(|n| format!("P{n}")).collect();
+        let component = |id: &String| KitComponent { product: sku(id), quantity: units(1) };
+        let components = parts.iter().map(component).collect();
+        let kit = happened(KitDefined { kit: sku("KIT"), components });
+        let mut past = vec![configured(), service_added("KIT", 1), opened("T1")];
+        past.extend(parts.iter().map(|id| added(id, 1)));
+        past.push(kit);
+        let lines = |count| refund(&vec![("KIT", 1, 1); count]);
+        let fits = given(past.clone()).when(act(lines(196))).then_accepted();
+        assert_eq!(fits.len(), 1 + 196 * 51 + 1);
+        let refused = refusal(given(past).when(act(lines(197))).then_refused());
+        assert_eq!(refused.code, RefusalCode::TooManyLines);
+    }
+
+    #[test]
+    fn what_comes_back_from_someone_comes_from_a_customer_there_is() {
+        let from = || Refund { customer: Some(customer("7")), ..refund(&[("A", 1, 120)]) };
+        let refused = refusal(given(shop()).when(act(from())).then_refused());
+        assert_eq!(refused.code, RefusalCode::CustomerUnknown);
+        given(with_customers(shop())).when(act(from())).then_accepted();
     }
 
     #[test]

@@ -3,10 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use dcb::{
-    DecisionProjection, EventRef, EventStore, MAX_COMMIT_EVENTS, Query, StoreError,
-    build_decision_model,
-};
+use dcb::{DecisionProjection, EventRef, EventStore, Query, StoreError, build_decision_model};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -18,6 +15,7 @@ use crate::event::{
     PointsReversed, ProductReturned, ProductSold, PromotionApplied, PromotionReturned, Recorded,
     RefundCompleted, SaleCompleted, ShopEvent, StockReturned, StockTaken,
 };
+use crate::gift_cards::{BlockedCards, blocked_cards};
 use crate::ids::{ProductId, PromotionId, RefundId, SaleId, SeriesId, ShiftId};
 use crate::input::{self, MAX_TEXT_CHARS};
 use crate::money::{Amounts, Money, Quantity};
@@ -230,6 +228,7 @@ impl Command for RefundSale {
         DecisionProjection<u64>,
         DecisionProjection<SaleSoFar>,
         CashModel,
+        DecisionProjection<BlockedCards>,
     );
     type Answer = RefundReceipt;
 
@@ -246,14 +245,20 @@ impl Command for RefundSale {
         input::optional("reference", self.reference.as_deref(), MAX_TEXT_CHARS)?;
         let series = SeriesId::from(&context.till);
         let sale = sale_so_far(&self.sale);
-        // Whether cash goes back is known only once the sale is.
-        let cash = drawer::cash_model(context);
-        Ok((shift_of(&context.till), last_number_in(&series), sale, cash))
+        // Whether cash goes back, or to which gift card, is known only once the sale is.
+        let (cash, blocked) = (drawer::cash_model(context), blocked_cards());
+        Ok((shift_of(&context.till), last_number_in(&series), sale, cash, blocked))
     }
 
     fn decide(
         &self,
-        (state, last_number, so_far, cash): &(OpenShiftState, u64, SaleSoFar, Vec<Money>),
+        (state, last_number, so_far, cash, blocked): &(
+            OpenShiftState,
+            u64,
+            SaleSoFar,
+            Vec<Money>,
+            BlockedCards,
+        ),
         context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
         let shift = state.open()?;
@@ -265,6 +270,8 @@ impl Command for RefundSale {
             .ok_or_else(input::overflow)?;
         let is_all = rest.lines.values().all(|line| line.quantity == Quantity::ZERO);
         let payments = self.paid_back(&mut rest, total.gross, is_all, (&refund, shift), context)?;
+        let mut cards = payments.iter().filter_map(|payment| payment.card.as_ref());
+        cards.try_for_each(|card| blocked.can_take(card))?;
         let in_cash = payments.iter().filter(|payment| payment.tender == Tender::Cash);
         let in_cash = Money::checked_sum(in_cash.map(|payment| payment.amount));
         drawer::pay_out(in_cash.ok_or_else(input::overflow)?, (state, cash), context)?;
@@ -297,10 +304,7 @@ impl Command for RefundSale {
         events.extend(payments.into_iter().map(ShopEvent::from));
         events.extend(credited);
         events.extend(self.offers_returned(&rest, total.gross, is_all, &refund));
-        match events.len() {
-            0..=MAX_COMMIT_EVENTS => Ok(events),
-            _ => Err(input::too_much()),
-        }
+        Ok(events)
     }
 
     fn answer(recorded: &[Recorded]) -> Option<RefundReceipt> {

@@ -86,6 +86,8 @@ pub enum RefusalCode {
     CustomerNeeded,
     /// No customer has this id.
     CustomerUnknown,
+    /// A customer with this id is there already.
+    CustomerExists,
     /// The customer has fewer points.
     NotEnoughPoints,
     /// No gift card has this code.
@@ -112,12 +114,15 @@ pub enum RefusalCode {
     DiscountOverLimit,
     /// There is less cash in the drawer.
     NotEnoughCash,
-    /// Something happened in the shift after its drawer was counted.
+    /// Something happened to what was counted after it was counted: to a drawer, or to what is on
+    /// hand of a product.
     CountOutdated,
     /// Nobody of the staff has this id.
     StaffUnknown,
     /// Someone of the staff has this name already.
     NameTaken,
+    /// Nobody else of the staff is a manager, and there must be one.
+    LastManager,
     /// Someone's role was changed a moment ago, and this act didn't know of it.
     RoleJustChanged,
     /// Nobody is signed in at this till.
@@ -155,6 +160,7 @@ impl RefusalCode {
             | Self::PaymentOutOfBounds
             | Self::StaffUnknown
             | Self::NameTaken
+            | Self::LastManager
             | Self::RoleJustChanged
             | Self::SignedOut
             | Self::PinWrong
@@ -167,6 +173,7 @@ impl RefusalCode {
             | Self::CouponTaken
             | Self::CustomerNeeded
             | Self::CustomerUnknown
+            | Self::CustomerExists
             | Self::GiftCardUnknown
             | Self::GiftCardTaken
             | Self::NotOwed
@@ -235,7 +242,7 @@ pub enum NextAction {
     ChooseCustomer,
     /// Let somebody approve it who may.
     GetApproval,
-    /// Count the drawer again.
+    /// Count it again.
     CountAgain,
     /// Sign in at this till.
     SignIn,

@@ -388,6 +388,7 @@ mod tests {
     use super::*;
     use crate::testing::{
         Actor, added, at, cart, configured, customer, day, opened, received, seen, sku, units,
+        with_customers,
     };
     use crate::{Checkout, Refund, RefundLine};
 
@@ -413,7 +414,7 @@ mod tests {
         let store = MemoryStore::new();
         let (a, b) = (added("A", 120), added("B", 99));
         let shop = [configured(), a, b, received("A", 9), received("B", 9), opened("T1")];
-        store.append(&shop, None).unwrap();
+        store.append(&with_customers(shop.to_vec()), None).unwrap();
         let first = Checkout {
             customer: Some(customer("7")),
             ..cart(&[("A", 1), ("A", 1), ("B", 1)], &[(Tender::Cash, 400)])

@@ -172,13 +172,14 @@ impl Command for ConfigureShop {
         self.0.tills.check()?;
         self.0.scale_codes.check()?;
         let query = of_types([ShopConfigured::TYPE]);
-        let configured = DecisionProjection::new(None, query, |configured, event| {
-            if let Some(ShopEvent::ShopConfigured(e)) = ShopEvent::decode(event) {
-                *configured = Some(Configured { settings: e.settings, position: event.position });
-            }
-        })
-        .named("configured", 1, "")
-        .last_only();
+        let configured =
+            DecisionProjection::last(None, query, |event| match ShopEvent::decode(event) {
+                Some(ShopEvent::ShopConfigured(e)) => {
+                    Some(Some(Configured { settings: e.settings, position: event.position }))
+                }
+                _ => None,
+            })
+            .named("configured", 1, "");
         Ok((configured, priced()))
     }
 

@@ -74,15 +74,14 @@ impl OpenShiftState {
 /// The till's open shift: what opens or closes one conflicts, at this till only.
 pub(crate) fn shift_of(till: &TillId) -> DecisionProjection<OpenShiftState> {
     let query = Query::tagged([ShiftOpened::TYPE, ShiftClosed::TYPE], till.tag());
-    DecisionProjection::new(OpenShiftState::default(), query, |state, event| {
-        let (shift, float) = match ShopEvent::decode(event) {
-            Some(ShopEvent::ShiftOpened(e)) => (Some(e.shift), e.float),
+    DecisionProjection::last(OpenShiftState::default(), query, |event| {
+        let (shift, float) = match ShopEvent::decode(event)? {
+            ShopEvent::ShiftOpened(e) => (Some(e.shift), e.float),
             _ => (None, Money::ZERO),
         };
-        *state = OpenShiftState { shift, float, evidence: Evidence::only(event.position) };
+        Some(OpenShiftState { shift, float, evidence: Evidence::only(event.position) })
     })
     .named("shift", 1, till)
-    .last_only()
 }
 
 impl Command for OpenShift {
@@ -167,7 +166,7 @@ impl CloseShift {
     }
 
     fn check(&self) -> Result<(), Refusal> {
-        input::cash(self.counted_cash)?;
+        input::counted_cash(self.counted_cash)?;
         if self.denominations.is_empty() {
             return Ok(());
         }
@@ -190,15 +189,12 @@ impl CloseShift {
 /// The number of the till's last Z report: what closes a shift here conflicts, as it does anyway.
 fn last_z_of(till: &TillId) -> DecisionProjection<u64> {
     let query = Query::tagged([ShiftClosed::TYPE], till.tag());
-    DecisionProjection::new(0, query, |last, event| {
-        if let Some(ShopEvent::ShiftClosed(ShiftClosed { z: Some(z), .. })) =
-            ShopEvent::decode(event)
-        {
-            *last = z;
-        }
+    DecisionProjection::last(0, query, |event| match ShopEvent::decode(event) {
+        // Before one without a number there was none with one.
+        Some(ShopEvent::ShiftClosed(e)) => Some(e.z.unwrap_or_default()),
+        _ => None,
     })
     .named("last_z", 1, till)
-    .last_only()
 }
 
 impl Command for CloseShift {
@@ -324,9 +320,9 @@ mod tests {
     use super::*;
     use crate::testing::{
         Actor, Interrupted, act, added, at, cart, configured, hired, of_request, opened, received,
-        refusal, seen, shift_at, sku, till, units,
+        refusal, seen, shift_at, sku, stored, till, units,
     };
-    use crate::{Authority, Refund, RefundLine, Role, Tender, UserId};
+    use crate::{Authority, IssueGiftCard, PaidIn, Refund, RefundLine, Role, Tender, UserId};
 
     fn close(counted: i64) -> CloseShift {
         CloseShift::counted(shift_at("T1"), Money::new(counted))
@@ -448,6 +444,30 @@ mod tests {
             assert!(!refusal.message.contains("5.01"), "{refusal}");
         }
         assert_eq!(cashier(2).act(&store, &close(4500)).unwrap().answer.variance.minor(), -500);
+    }
+
+    #[test]
+    fn however_much_cash_came_in_the_shift_can_be_closed() {
+        let store = stored(&[configured(), added("A", 100)]);
+        let much = Money::MAX_CASH;
+        let open = |float| at("T1", 1).act(&store, &OpenShift { float });
+        let more = Money::new(much.minor() + 1);
+        assert_eq!(refusal(open(more).unwrap_err()).code, RefusalCode::InvalidInput);
+        let shift = open(much).unwrap().answer.shift;
+        let paid = |amount| PaidIn { tender: Tender::Cash, amount, reference: None };
+        let issue = |card: &str, amount| IssueGiftCard {
+            card: crate::GiftCardId::new(card).unwrap(),
+            paid: paid(amount),
+        };
+        let refused = at("T1", 2).act(&store, &issue("G1", more)).unwrap_err();
+        assert_eq!(refusal(refused).code, RefusalCode::PaymentOutOfBounds);
+        let refused = at("T1", 3).act(&store, &cart(&[("A", 1)], &[(Tender::Cash, more.minor())]));
+        assert_eq!(refusal(refused.unwrap_err()).code, RefusalCode::PaymentOutOfBounds);
+        for n in 0..20 {
+            at("T1", 10 + n).act(&store, &issue(&format!("G{n}"), much)).unwrap();
+        }
+        let close = CloseShift::counted(shift, Money::new(21 * much.minor()));
+        assert_eq!(at("T1", 4).act(&store, &close).unwrap().answer.variance, Money::ZERO);
     }
 
     #[test]

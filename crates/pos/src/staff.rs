@@ -1,6 +1,6 @@
 //! The staff: opaque ids outside, names only inside `private`, and no two of the same name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use dcb::{DecisionProjection, EventRef, Projection, Query, Tag};
@@ -28,13 +28,22 @@ impl NameKey {
         Self(bytes)
     }
 
-    /// The keyed hash of a name. Case and space do not tell names apart.
+    /// The keyed hash of a name, the same for all that are [`alike`].
     fn hash(&self, name: &str) -> NameHash {
-        let words: Vec<String> = name.split_whitespace().map(str::to_lowercase).collect();
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length makes a key");
-        mac.update(words.join(" ").as_bytes());
+        mac.update(alike(name).as_bytes());
         NameHash(hex(&mac.finalize().into_bytes()))
     }
+}
+
+/// A name with one space between its words and none around them.
+fn tidied(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a name has in common with those that only case and space tell apart from it.
+fn alike(name: &str) -> String {
+    tidied(name).to_lowercase()
 }
 
 impl fmt::Debug for NameKey {
@@ -67,7 +76,7 @@ pub struct AddStaff {
 impl AddStaff {
     /// Someone of this name and role; the key is the same for all of a shop's staff.
     pub fn new(name: impl Into<String>, role: Role, key: &NameKey) -> Self {
-        let name = name.into();
+        let name = tidied(&name.into());
         Self { name_hash: key.hash(&name), name, role }
     }
 }
@@ -100,12 +109,11 @@ impl Command for AddStaff {
             .tag()
             .map(|tag| Query::tagged([StaffAdded::TYPE, StaffRemoved::TYPE], &tag));
         let used = used.map(|query| {
-            DecisionProjection::new(NameUse::default(), query, |used: &mut NameUse, event| {
-                used.taken = matches!(ShopEvent::decode(event), Some(ShopEvent::StaffAdded(_)));
-                used.evidence = Evidence::only(event.position);
+            DecisionProjection::last(NameUse::default(), query, |event| {
+                let taken = matches!(ShopEvent::decode(event)?, ShopEvent::StaffAdded(_));
+                Some(NameUse { taken, evidence: Evidence::only(event.position) })
             })
             .named("name_use", 1, &self.name_hash.0)
-            .last_only()
         });
         Ok(used.into_iter().collect())
     }
@@ -137,7 +145,7 @@ impl Command for AddStaff {
     }
 }
 
-/// Gives someone of the staff another role.
+/// Gives someone of the staff another role. The last manager keeps theirs, unless the owner acts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetStaffRole {
@@ -150,19 +158,22 @@ pub struct SetStaffRole {
 impl Command for SetStaffRole {
     const NAME: &'static str = "set_staff_role";
     const PERMISSION: Permission = Permission::ManageStaff;
-    type Model = DecisionProjection<Membership>;
+    /// Whose role it is, and the managers unless it makes one.
+    type Model = (DecisionProjection<Membership>, Vec<DecisionProjection<Managers>>);
     type Answer = ();
 
     fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
-        Ok(membership_of(&self.user))
+        let managers = (self.role != Role::Manager).then(managers);
+        Ok((membership_of(&self.user), managers.into_iter().collect()))
     }
 
     fn decide(
         &self,
-        membership: &Membership,
-        _context: &Context<'_>,
+        (membership, managers): &(Membership, Vec<Managers>),
+        context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
         membership.known()?;
+        managers.iter().try_for_each(|managers| managers.can_spare(&self.user, context))?;
         Ok(vec![StaffRoleSet { user: self.user.clone(), role: self.role }.into()])
     }
 
@@ -171,7 +182,8 @@ impl Command for SetStaffRole {
     }
 }
 
-/// Takes someone off the staff. Their name may be another's from then on.
+/// Takes someone off the staff. Their name may be another's from then on. The last manager stays,
+/// unless the owner acts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RemoveStaff {
@@ -182,19 +194,20 @@ pub struct RemoveStaff {
 impl Command for RemoveStaff {
     const NAME: &'static str = "remove_staff";
     const PERMISSION: Permission = Permission::ManageStaff;
-    type Model = DecisionProjection<Membership>;
+    type Model = (DecisionProjection<Membership>, DecisionProjection<Managers>);
     type Answer = ();
 
     fn model(&self, _context: &Context<'_>) -> Result<Self::Model, Refusal> {
-        Ok(membership_of(&self.user))
+        Ok((membership_of(&self.user), managers()))
     }
 
     fn decide(
         &self,
-        membership: &Membership,
-        _context: &Context<'_>,
+        (membership, managers): &(Membership, Managers),
+        context: &Context<'_>,
     ) -> Result<Vec<ShopEvent>, Refusal> {
         membership.known()?;
+        managers.can_spare(&self.user, context)?;
         let (user, name_hash) = (self.user.clone(), membership.name_hash.clone());
         Ok(vec![StaffRemoved { user, name_hash }.into()])
     }
@@ -253,6 +266,52 @@ pub(crate) fn membership_of(user: &UserId) -> DecisionProjection<Membership> {
     .named("membership", 1, user)
 }
 
+/// Who of the staff is a manager. They keep the right to change the staff whatever else their role
+/// may do, so as long as there is one the staff can be changed without the owner.
+#[derive(Clone, Debug, Default)]
+pub struct Managers {
+    users: BTreeSet<UserId>,
+    evidence: Evidence,
+}
+
+/// The managers, for an act after which there may be one less: whatever else could take one away
+/// conflicts, a new one does not.
+fn managers() -> DecisionProjection<Managers> {
+    let less = of_types([StaffRoleSet::TYPE, StaffRemoved::TYPE]);
+    let query = less.clone().or(of_types([StaffAdded::TYPE]));
+    DecisionProjection::new(Managers::default(), query, |managers: &mut Managers, event| {
+        let (user, role) = match ShopEvent::decode(event) {
+            Some(ShopEvent::StaffAdded(e)) => (e.user, Some(e.role)),
+            Some(ShopEvent::StaffRoleSet(e)) => (e.user, Some(e.role)),
+            Some(ShopEvent::StaffRemoved(e)) => (e.user, None),
+            _ => return,
+        };
+        let changed = match role {
+            Some(Role::Manager) => managers.users.insert(user),
+            _ => managers.users.remove(&user),
+        };
+        if changed {
+            managers.evidence.push(event.position);
+        }
+    })
+    .named("managers", 1, "")
+    .conflicts_with(less)
+}
+
+impl Managers {
+    /// Refuses to take this role from the only one who has it, unless the owner does.
+    fn can_spare(&self, user: &UserId, context: &Context<'_>) -> Result<(), Refusal> {
+        let is_last = self.users.len() == 1 && self.users.contains(user);
+        if !is_last || context.authority.is_owner() {
+            return Ok(());
+        }
+        let message = "This is the last manager. Make someone else a manager first.";
+        Err(Refusal::new(RefusalCode::LastManager, message)
+            .action(NextAction::CorrectInput)
+            .because(&self.evidence))
+    }
+}
+
 /// Someone of the staff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -286,10 +345,10 @@ impl Staff {
         member.or_else(|| self.former.get(user)).map(String::as_str)
     }
 
-    /// Who has this name.
+    /// Who has this name; case and space do not matter.
     pub fn by_name(&self, name: &str) -> Option<&StaffMember> {
-        let name = name.trim().to_lowercase();
-        self.members.values().find(|member| member.name.trim().to_lowercase() == name)
+        let name = alike(name);
+        self.members.values().find(|member| alike(&member.name) == name)
     }
 
     /// All of the staff, by id.
@@ -340,7 +399,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::testing::{Interrupted, act, at, configured, hired, of_request, refusal, seen};
+    use crate::Authority;
+    use crate::testing::{
+        Actor, Interrupted, act, at, configured, hired, of_request, refusal, seen,
+    };
 
     fn add(name: &str) -> AddStaff {
         AddStaff::new(name, Role::Cashier, &NameKey::default())
@@ -377,6 +439,18 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_found_however_it_is_spaced_and_kept_with_one_space_between_words() {
+        let store = shop();
+        let ann = at("T1", 1).act(&store, &add(" Ann \t Lee ")).unwrap().answer.user;
+        let staff: Staff = seen(&store);
+        assert_eq!(staff.name_of(&ann), Some("Ann Lee"));
+        for name in ["Ann Lee", "ann  lee", " ANN LEE"] {
+            assert_eq!(staff.by_name(name).map(|member| &member.user), Some(&ann), "{name}");
+        }
+        assert_eq!(staff.by_name("AnnLee"), None);
+    }
+
+    #[test]
     fn the_same_name_at_the_same_moment_is_given_once_and_other_names_do_not_wait() {
         let store = shop();
         let rival = || drop(at("T2", 2).act(&store, &add("Ann")));
@@ -405,6 +479,83 @@ mod tests {
         assert_eq!(refusal(refused).code, RefusalCode::StaffUnknown);
         let refused = at("T1", 2).act(&store, &RemoveStaff { user: nobody }).unwrap_err();
         assert_eq!(refusal(refused).code, RefusalCode::StaffUnknown);
+    }
+
+    /// A manager at the till, who asks for this.
+    fn by<C: Command>(
+        store: &MemoryStore,
+        user: &str,
+        request: u128,
+        command: &C,
+    ) -> Result<(), RefusalCode> {
+        let authority = Authority::staff(&UserId::new(user).unwrap(), Role::Manager);
+        let actor = Actor { authority, ..at("T1", request) };
+        actor.act(store, command).map(drop).map_err(|rejected| refusal(rejected).code)
+    }
+
+    fn demote(user: &str) -> SetStaffRole {
+        SetStaffRole { user: UserId::new(user).unwrap(), role: Role::Supervisor }
+    }
+
+    fn remove(user: &str) -> RemoveStaff {
+        RemoveStaff { user: UserId::new(user).unwrap() }
+    }
+
+    /// Mel and Max are managers, Ann is a cashier.
+    fn managed() -> MemoryStore {
+        let store = shop();
+        let staff = [("mel", Role::Manager), ("max", Role::Manager), ("ann", Role::Cashier)];
+        store.append(&staff.map(|(id, role)| hired(id, role)), None).unwrap();
+        store
+    }
+
+    #[test]
+    fn the_last_manager_stays_one_unless_the_owner_says_otherwise() {
+        let store = managed();
+        let last = Err(RefusalCode::LastManager);
+        by(&store, "mel", 1, &demote("max")).unwrap();
+        assert_eq!(by(&store, "mel", 2, &demote("mel")), last);
+        assert_eq!(by(&store, "mel", 3, &remove("mel")), last);
+        let still = SetStaffRole { role: Role::Manager, ..demote("mel") };
+        by(&store, "mel", 4, &still).unwrap();
+        by(&store, "mel", 5, &remove("ann")).unwrap();
+        at("T1", 6).act(&store, &demote("mel")).unwrap();
+        assert_eq!(seen::<Staff>(&store).iter().filter(|m| m.role == Role::Manager).count(), 0);
+    }
+
+    #[test]
+    fn two_managers_who_leave_or_demote_each_other_at_the_same_moment_leave_one() {
+        type Act = fn(&MemoryStore, &str, &str, u128) -> Result<(), RefusalCode>;
+        let acts: [Act; 3] = [
+            |store, own, _, n| by(store, own, n, &demote(own)),
+            |store, own, _, n| by(store, own, n, &remove(own)),
+            |store, own, other, n| by(store, own, n, &demote(other)),
+        ];
+        for act in acts {
+            let store = managed();
+            let results = std::thread::scope(|scope| {
+                let one = scope.spawn(|| act(&store, "mel", "max", 1));
+                let other = scope.spawn(|| act(&store, "max", "mel", 2));
+                [one.join().unwrap(), other.join().unwrap()]
+            });
+            let done = results.iter().filter(|result| result.is_ok()).count();
+            assert_eq!(done, 1, "{results:?}");
+        }
+    }
+
+    #[test]
+    fn a_manager_who_leaves_meanwhile_conflicts_and_a_new_one_does_not() {
+        let store = managed();
+        let rival = || at("T2", 2).act(&store, &demote("max")).map(drop).unwrap();
+        let leave = Interrupted::new(remove("mel"), rival);
+        assert_eq!(by(&store, "mel", 1, &leave), Err(RefusalCode::LastManager));
+        let promote = SetStaffRole { role: Role::Manager, ..demote("ann") };
+        let hire = || drop(store.append(&[hired("new", Role::Manager)], None).unwrap());
+        let done = at("T1", 3).act(&store, &Interrupted::new(demote("mel"), hire)).unwrap();
+        assert_eq!(done.trace.conflicts(), 0);
+        let rival = || drop(at("T2", 5).act(&store, &demote("new")).unwrap());
+        let done = at("T1", 4).act(&store, &Interrupted::new(promote, rival)).unwrap();
+        assert_eq!(done.trace.conflicts(), 0);
     }
 
     #[test]

@@ -85,6 +85,20 @@ impl Stock {
             .action(action)
             .because(&self.evidence))
     }
+
+    /// Refuses a count of the product that was made before it last moved.
+    fn counted_at(&self, head: Option<u64>, product: &Product) -> Result<(), Refusal> {
+        let last = self.evidence.positions().last().copied().unwrap_or_default();
+        if head.is_none_or(|head| last <= head) {
+            return Ok(());
+        }
+        let name = &product.name;
+        let message = format!("Some of {name} came or went after it was counted. Count it again.");
+        Err(Refusal::new(RefusalCode::CountOutdated, message)
+            .product(&product.id)
+            .action(NextAction::CountAgain)
+            .because(&Evidence::only(last)))
+    }
 }
 
 /// Receives a delivery.
@@ -203,7 +217,7 @@ impl AdjustStock {
     }
 }
 
-/// Records what was found of a product. Nobody is told beforehand what should be there.
+/// Records what was found of a product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CountStock {
@@ -211,6 +225,11 @@ pub struct CountStock {
     pub product: ProductId,
     /// What was found; 0 or more.
     pub counted: Quantity,
+    /// The head of the history when it was counted. What moved of the product since makes the count
+    /// worthless; without it, it is taken to be of this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub as_of: Option<u64>,
 }
 
 /// What a count came to.
@@ -219,7 +238,7 @@ pub struct CountStock {
 pub struct CountResult {
     /// What was found.
     pub counted: Quantity,
-    /// What should have been there when the count was recorded.
+    /// What should have been there when it was counted.
     pub expected: Quantity,
     /// `counted - expected`: positive if there was more.
     pub difference: Quantity,
@@ -237,8 +256,9 @@ impl Command for CountStock {
         Ok(exact_stock_of(&self.product))
     }
 
-    fn decide(&self, stock: &Stock, _context: &Context<'_>) -> Result<Vec<ShopEvent>, Refusal> {
+    fn decide(&self, stock: &Stock, context: &Context<'_>) -> Result<Vec<ShopEvent>, Refusal> {
         let (product, counted) = (self.product.clone(), self.counted);
+        stock.counted_at(self.as_of, context.catalogue.known(&product)?)?;
         Ok(vec![StockCounted { product, counted, expected: stock.on_hand }.into()])
     }
 
@@ -318,7 +338,7 @@ mod tests {
     }
 
     fn count(counted: i64) -> CountStock {
-        CountStock { product: sku("A"), counted: units(counted) }
+        CountStock { product: sku("A"), counted: units(counted), as_of: None }
     }
 
     fn shop() -> Vec<Event> {
@@ -402,8 +422,27 @@ mod tests {
     }
 
     #[test]
+    fn a_count_that_the_product_moved_after_is_made_again() {
+        let store = stored(&shop());
+        at("T1", 1).act(&store, &adjust("A", -1)).unwrap();
+        let count_now =
+            |counted| CountStock { as_of: Some(store.head().unwrap()), ..count(counted) };
+        for (request, quantity) in [(2, -1), (4, 1)] {
+            let meanwhile = || drop(at("T2", request).act(&store, &adjust("A", quantity)));
+            let late = Interrupted::new(count_now(4), meanwhile);
+            let refusal = refusal(at("T1", request + 1).act(&store, &late).unwrap_err());
+            assert_eq!(refusal.code, RefusalCode::CountOutdated);
+            assert_eq!(refusal.details.action, Some(NextAction::CountAgain));
+            assert_eq!(refusal.details.because.positions(), [store.head().unwrap()]);
+        }
+        let other = || drop(at("T2", 6).act(&store, &adjust("POST", -1)));
+        let done = at("T1", 7).act(&store, &Interrupted::new(count_now(4), other)).unwrap();
+        assert_eq!((done.answer.difference, done.trace.conflicts()), (Quantity::ZERO, 0));
+    }
+
+    #[test]
     fn services_and_impossible_figures_are_not_counted() {
-        let post = CountStock { product: sku("POST"), counted: units(1) };
+        let post = CountStock { product: sku("POST"), ..count(1) };
         let refused = given(shop()).when(act(post)).then_refused();
         assert_eq!(refusal(refused).code, RefusalCode::HoldsNoStock);
         let refused = given(shop()).when(act(count(-1))).then_refused();

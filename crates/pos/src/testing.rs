@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::event::{
-    LimitSet, Person, ProductAdded, ShiftOpened, ShopConfigured, StaffAdded, StockReceived,
+    CustomerAdded, LimitSet, Person, ProductAdded, ShiftOpened, ShopConfigured, StaffAdded,
+    StockReceived,
 };
 use crate::*;
 
@@ -60,6 +61,18 @@ pub(crate) fn hired(id: &str, role: Role) -> Event {
     let user = UserId::new(id).unwrap();
     let private = Person { name: id.to_owned() };
     happened(StaffAdded { user, role, name_hash: None, private })
+}
+
+/// A customer of the same name as id.
+pub(crate) fn customer_added(id: &str) -> Event {
+    let private = Person { name: id.to_owned() };
+    happened(CustomerAdded { customer: customer(id), private })
+}
+
+/// What happened, and then customers 7, 8 and 9 were added.
+pub(crate) fn with_customers(mut past: Vec<Event>) -> Vec<Event> {
+    past.extend(["7", "8", "9"].map(customer_added));
+    past
 }
 
 /// A product of that name at this price, 20 % of tax included.

@@ -211,15 +211,21 @@ impl Credentials {
 impl Kept {
     /// Counts a try before it is known whether it is right. Returns the PIN as it is tried.
     fn count_try(&mut self, now: DateTime<Utc>) -> Result<Self, Refusal> {
+        // A lock that is longer than it was made is one from before the clock was set back.
+        self.locked_until = self.locked_until.min(self.lock_from(now));
         if let Some(left) = self.locked_for(now) {
             return Err(locked_pin(left));
         }
         self.failures = self.failures.saturating_add(1);
-        if let Some(further) = self.failures.checked_sub(TRIES) {
-            let seconds = FIRST_LOCK_S.saturating_mul(1 << further.min(16)).min(MAX_LOCK_S);
-            self.locked_until = now.checked_add_signed(TimeDelta::seconds(seconds));
-        }
+        self.locked_until = self.lock_from(now);
         Ok(self.clone())
+    }
+
+    /// Until when so many failures lock it, if the last was now.
+    fn lock_from(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let further = self.failures.checked_sub(TRIES)?;
+        let seconds = FIRST_LOCK_S.saturating_mul(1 << further.min(16)).min(MAX_LOCK_S);
+        now.checked_add_signed(TimeDelta::seconds(seconds))
     }
 
     /// What to say when the try was wrong.
@@ -363,6 +369,18 @@ mod tests {
         assert_eq!(code_and_left(check("0000", 90)), (RefusalCode::PinLocked, Some(120)));
         check("1234", 210).unwrap();
         assert_eq!(code_and_left(check("0000", 211)), (RefusalCode::PinWrong, Some(2)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_lock_longer_than_it_was_made() {
+        let credentials = Credentials::default();
+        credentials.set(&user("ann"), &pin("1234"), false).unwrap();
+        let check = |digits, now| credentials.check(&user("ann"), &pin(digits), at(now));
+        (0..3).for_each(|_| drop(check("0000", 0)));
+        let yesterday = -86_400;
+        assert_eq!(code_and_left(check("1234", yesterday)), (RefusalCode::PinLocked, Some(30)));
+        assert_eq!(code_and_left(check("1234", yesterday + 29)), (RefusalCode::PinLocked, Some(1)));
+        check("1234", yesterday + 30).unwrap();
     }
 
     #[test]

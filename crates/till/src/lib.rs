@@ -11,7 +11,8 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = Arc::new(dcb::MemoryStore::new());
-//! let till = Till::open(store, SystemClock, pos::TillId::new("T1")?, pos::UserId::new("ann")?);
+//! let clock = SystemClock::beside(store.clone());
+//! let till = Till::open(store, clock, pos::TillId::new("T1")?, pos::UserId::new("ann")?);
 //! till::demo::demo(&till)?;
 //!
 //! let call = |name: &str, input: &str| Operation::find(name)?.run(&till, input);

@@ -61,6 +61,7 @@ pub const OPERATIONS: &[Operation] = &[
     command::<pos::IssueCoupons>("Hand out coupons, all or none"),
     command::<pos::VoidCoupon>("Declare a coupon void"),
     command::<pos::AddCustomer>("Add a customer"),
+    command::<pos::AddCustomers>("Take over customers under the ids they have elsewhere"),
     command::<pos::SetCreditLimit>("Set what a customer may owe"),
     command_of::<AddStaff, pos::AddStaff, pos::StaffMade>("Add someone to the staff"),
     command::<pos::SetStaffRole>("Give someone of the staff another role"),

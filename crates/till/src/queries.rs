@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dcb::Counters;
 use pos::{
-    BasisPoints, BusinessDay, Gtin, Money, Permission, Product, ProductId, Quantity, SalesBy,
+    BasisPoints, BusinessDay, Money, Permission, Product, ProductId, Quantity, SalesBy,
     SalesReport, ShopSettings, StockOnHand, TillId,
 };
 use serde::de::DeserializeOwned;
@@ -141,6 +141,9 @@ pub struct ProductPage {
     /// How many were found on all pages.
     #[ts(type = "number")]
     pub total: usize,
+    /// The head of the history: what a count of these products that begins now is as of.
+    #[ts(type = "number")]
+    pub head: u64,
 }
 
 /// A product, and what is on hand of it.
@@ -190,13 +193,14 @@ impl Query for FindProducts {
         let skipped = u64::from(page - 1) * u64::from(page_size);
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
         let page_size = usize::try_from(page_size).unwrap_or(usize::MAX);
+        let head = till.store().head()?;
         let (total, on_page) = till.look_at_catalogue(|catalogue| {
             let found: Vec<&Product> =
                 catalogue.iter().filter(|product| self.admits(&words, product)).collect();
             let on_page = found.iter().skip(skipped).take(page_size).copied().cloned().collect();
             (found.len(), on_page)
         })?;
-        Ok(ProductPage { products: ProductOnHand::all_of(on_page, till)?, total })
+        Ok(ProductPage { products: ProductOnHand::all_of(on_page, till)?, total, head })
     }
 }
 
@@ -216,7 +220,7 @@ impl FindProducts {
 #[derive(Clone, Debug, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct FindProduct {
-    /// Its SKU, or one of its barcodes as scanned.
+    /// One of its barcodes as scanned, the code on the label of a scale, or its SKU.
     pub code: String,
 }
 
@@ -226,13 +230,7 @@ impl Query for FindProduct {
     type Answer = ProductOnHand;
 
     fn ask(&self, till: &Till) -> Result<ProductOnHand, TillError> {
-        let product = till.look_at_catalogue(|catalogue| {
-            let by_sku = ProductId::new(&self.code).ok().and_then(|id| catalogue.get(&id));
-            let by_barcode =
-                || Gtin::new(&self.code).ok().and_then(|code| catalogue.by_barcode(&code));
-            by_sku.or_else(by_barcode).cloned()
-        })?;
-        let product = product.ok_or_else(|| {
+        let (product, _) = till.product_of(&self.code)?.ok_or_else(|| {
             TillError::not_found(format!("no product has the SKU or barcode {:?}", self.code))
         })?;
         ProductOnHand::of(product, till)

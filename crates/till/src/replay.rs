@@ -13,11 +13,12 @@ use std::io::Read;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use dcb::EventStore;
+use dcb::{EventStore, Query};
+use pos::event::CustomerAdded;
 use pos::{
-    AddProduct, AddProducts, BasisPoints, BusinessDay, Catalogue, CloseShift, DeliveryLine,
-    MAX_LINES, MAX_PRODUCTS_AT_ONCE, Money, OpenShift, ProductId, Quantity, ReceiveStock, ShiftId,
-    ShopSettings, TillId, UserId,
+    AddCustomers, AddProduct, AddProducts, BasisPoints, BusinessDay, Catalogue, CloseShift,
+    CustomerFromElsewhere, DeliveryLine, MAX_LINES, MAX_PRODUCTS_AT_ONCE, Money, OpenShift,
+    ProductId, Quantity, ReceiveStock, ShiftId, ShopSettings, TillId, UserId,
 };
 use serde::Serialize;
 
@@ -142,6 +143,7 @@ fn replay_into(
     let shift = RunningShift::of(till, &settings, &done)?;
     if let Some(first) = to_do.first() {
         add_products(till, &to_do, &file.products, options.tax_rate, first.at)?;
+        add_customers(till, &to_do, first.at)?;
     }
     let catalogue = till.catalogue()?;
     let short = shortfalls(till, &to_do)?;
@@ -181,6 +183,25 @@ fn add_products(
     }
     for batch in missing.chunks(MAX_PRODUCTS_AT_ONCE) {
         let command = AddProducts { products: batch.to_vec() };
+        till.execute_at(&command, till.clock().fresh_id(), at)?;
+    }
+    Ok(())
+}
+
+/// Adds the customers that the shop does not have yet, in the order in which they first come. Nobody
+/// knows what they are called, so each is called by the id.
+fn add_customers(till: &Till, acts: &[Act<'_>], at: DateTime<Utc>) -> Result<(), TillError> {
+    let mut seen = HashSet::new();
+    let mut missing = Vec::new();
+    for customer in acts.iter().filter_map(Act::customer) {
+        let additions = Query::tagged([CustomerAdded::TYPE], customer.tag());
+        if seen.insert(customer) && !till.store().exists(&additions)? {
+            let name = customer.as_str().to_owned();
+            missing.push(CustomerFromElsewhere { customer: customer.clone(), name });
+        }
+    }
+    for batch in missing.chunks(MAX_LINES) {
+        let command = AddCustomers { customers: batch.to_vec() };
         till.execute_at(&command, till.clock().fresh_id(), at)?;
     }
     Ok(())

@@ -112,36 +112,43 @@ impl Query for Scan {
 
     fn ask(&self, till: &Till) -> Result<Scanned, TillError> {
         let code = self.code.trim().to_owned();
-        let barcode = Gtin::new(&code);
-        let scales = till.settings()?.map(|settings| settings.scale_codes).unwrap_or_default();
-        let found = till.look_at_catalogue(|catalogue| {
-            let by_barcode = || named_by(barcode.as_ref().ok()?, catalogue, scales);
-            let by_sku = || Some((catalogue.get(&ProductId::new(&code).ok()?)?.clone(), None));
-            by_barcode().or_else(by_sku)
-        })?;
-        Ok(match (found, barcode) {
-            (Some((_, Some(Err(refusal)))), _) => {
+        Ok(match till.product_of(&code)? {
+            Some((_, Some(Err(refusal)))) => {
                 Scanned::UnusableLabel { code, message: refusal.message }
             }
-            (Some((product, label)), _) => {
+            Some((product, label)) => {
                 let product = Box::new(ProductOnHand::of(product, till)?);
                 Scanned::Product { product, label: label.and_then(Result::ok) }
             }
-            (None, Err(InvalidBarcode::CheckDigit { expected, .. })) => {
-                Scanned::BadCheckDigit { code, expected }
-            }
-            (None, _) => Scanned::Unknown { code },
+            None => match Gtin::new(&code) {
+                Err(InvalidBarcode::CheckDigit { expected, .. }) => {
+                    Scanned::BadCheckDigit { code, expected }
+                }
+                _ => Scanned::Unknown { code },
+            },
         })
+    }
+}
+
+/// A product, and what the label says by which it was found, if that is one of a scale.
+type Named = (Product, Option<Result<Label, Refusal>>);
+
+impl Till {
+    /// The product that a code stands for, with or without space around it: a barcode in any of its
+    /// forms, the code on the label of a scale, or a SKU, in this order.
+    pub(crate) fn product_of(&self, code: &str) -> Result<Option<Named>, TillError> {
+        let scales = self.settings()?.map(|settings| settings.scale_codes).unwrap_or_default();
+        Ok(self.look_at_catalogue(|catalogue| {
+            let by_barcode = || named_by(&Gtin::new(code.trim()).ok()?, catalogue, scales);
+            let by_sku = || Some((catalogue.get(&ProductId::new(code).ok()?)?.clone(), None));
+            by_barcode().or_else(by_sku)
+        })?)
     }
 }
 
 /// The product that a barcode stands for, and what it says if it is the label of a scale. A product
 /// that has this very code goes before one that has its number.
-fn named_by(
-    code: &Gtin,
-    catalogue: &Catalogue,
-    scales: ScaleCodes,
-) -> Option<(Product, Option<Result<Label, Refusal>>)> {
+fn named_by(code: &Gtin, catalogue: &Catalogue, scales: ScaleCodes) -> Option<Named> {
     let number = scales.product_number(code);
     let by_code = || catalogue.by_barcode(code).filter(|_| number.as_ref() != Some(code));
     if let Some(product) = by_code() {
@@ -371,6 +378,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::queries::FindProduct;
     use crate::setup::{configure_if_new, settings_or_default};
     use crate::testing::till;
 
@@ -503,6 +511,35 @@ mod tests {
         );
         for code in ["5901234123457", "nothing", "", "123456789"] {
             assert_eq!(as_json(code), serde_json::json!({"kind": "unknown", "code": code}));
+        }
+    }
+
+    #[test]
+    fn a_code_is_the_same_product_for_whoever_scans_it_or_asks_for_it() {
+        let till = shop();
+        let product = |sku: &str, barcode: Option<&str>| AddProduct {
+            sku: ProductId::new(sku).unwrap(),
+            name: format!("Called {sku}"),
+            category: String::new(),
+            price: Money::new(100),
+            cost: Money::ZERO,
+            tax_rate: BasisPoints::default(),
+            stocked: false,
+            barcode: barcode.map(|code| Gtin::new(code).unwrap()),
+        };
+        till.execute(&product("5901234123457", None), Uuid::now_v7()).unwrap();
+        till.execute(&product("OTHER", Some("5901234123457")), Uuid::now_v7()).unwrap();
+        for (code, name) in [
+            ("5901234123457", "Called OTHER"),
+            (" 22423", "Regency Cakestand 3 Tier"),
+            ("2100001004507", "Old Cheddar"),
+        ] {
+            let Scanned::Product { product, .. } = Scan { code: code.into() }.ask(&till).unwrap()
+            else {
+                panic!("{code}")
+            };
+            let asked = FindProduct { code: code.into() }.ask(&till).unwrap();
+            assert_eq!((&product.product.name[..], &asked.product.name[..]), (name, name));
         }
     }
 

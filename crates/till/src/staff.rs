@@ -285,8 +285,8 @@ impl Draft for Attend {
     }
 }
 
-/// Gives someone of the staff a PIN. One's own takes the one before; those of others are set by who
-/// may change the staff.
+/// Gives someone of the staff a PIN. One's own takes the one before, whoever one is; those of others,
+/// and one's first, are set by who may change the staff.
 #[derive(Clone, Debug, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct SetPin {
@@ -305,14 +305,16 @@ impl Draft for SetPin {
     type Answer = Kept;
 
     fn keep(&self, till: &Till) -> Result<Kept, TillError> {
-        match &self.current {
-            Some(current) if till.acting()?.user == self.user => {
-                till.verify(&self.user, current)?;
-            }
-            _ => {
-                till.admit(Access::Permitted(Permission::ManageStaff))?;
-                till.member(&self.user)?;
-            }
+        let is_own = till.acting()?.user == self.user;
+        if is_own && till.credentials().who_has_one()?.contains_key(&self.user) {
+            let current = self.current.as_ref().ok_or_else(|| {
+                let message = "Your PIN is changed with the one you have now. Enter both.";
+                Refusal::new(RefusalCode::PinWrong, message).action(NextAction::CorrectInput)
+            })?;
+            till.verify(&self.user, current)?;
+        } else {
+            till.admit(Access::Permitted(Permission::ManageStaff))?;
+            till.member(&self.user)?;
         }
         till.credentials().set(&self.user, &self.pin, false)?;
         Ok(Kept {})

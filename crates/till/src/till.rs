@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
+use std::time::Instant;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use dcb::{EventRef, EventStore, Projection, StoreError};
 use pos::{
     Authority, Catalogue, Command, Context, Done, OpenShifts, Rejected, Sales, Settings, Shift,
@@ -24,7 +25,7 @@ use crate::{Fault, TillError};
 
 /// What a till takes from the world around it: the time, and ids that nobody else has.
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// The time now. It never goes back.
     fn now(&self) -> DateTime<Utc>;
 
     /// An id for a request that the till makes by itself.
@@ -33,13 +34,35 @@ pub trait Clock: Send + Sync {
     }
 }
 
-/// The clock of the machine.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
+/// The clock of the machine, as it is read beside a store: never behind its newest event, and never
+/// going back. While the machine's clock is behind what was shown last, time passes from there on.
+pub struct SystemClock {
+    store: Arc<dyn EventStore>,
+    /// What it showed last, and when that was by a clock that nobody can set.
+    shown: Mutex<(DateTime<Utc>, Instant)>,
+}
+
+impl SystemClock {
+    /// The clock beside this store.
+    pub fn beside(store: Arc<dyn EventStore>) -> Self {
+        Self { store, shown: Mutex::new((DateTime::UNIX_EPOCH, Instant::now())) }
+    }
+
+    /// What it shows when the machine's clock shows this.
+    fn show(&self, machine: DateTime<Utc>) -> DateTime<Utc> {
+        // It is replaced as a whole, so a panic elsewhere leaves no half of it.
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, at) = *shown;
+        let passed = if machine < last { last + at.elapsed() } else { machine };
+        let now = self.store.last_recorded_at().map_or(passed, |newest| newest.max(passed));
+        *shown = (now, Instant::now());
+        now
+    }
+}
 
 impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
-        dcb::recording_time()
+        self.show(dcb::recording_time()).trunc_subsecs(6)
     }
 }
 
@@ -124,7 +147,7 @@ impl Till {
         command: &C,
         request_id: Uuid,
     ) -> Result<Done<C::Answer>, TillError> {
-        self.execute_at(command, request_id, self.clock.now())
+        self.act(command, request_id, None, None)
     }
 
     /// Carries out a command that happens, or happened, at a given time.
@@ -134,31 +157,34 @@ impl Till {
         request_id: Uuid,
         at: DateTime<Utc>,
     ) -> Result<Done<C::Answer>, TillError> {
-        self.act(command, request_id, at, None)
+        self.act(command, request_id, Some(at), None)
     }
 
     /// Carries out a command, now, with the approval of someone else if there is one. An approval
-    /// that is none is refused before anything is decided.
+    /// that is none is refused before anything is decided. A request that was carried out before gets
+    /// its first answer without.
     pub fn execute_approved<C: Command>(
         &self,
         command: &C,
         request_id: Uuid,
         approval: Option<Approval>,
     ) -> Result<Done<C::Answer>, TillError> {
-        self.act(command, request_id, self.clock.now(), approval)
+        self.act(command, request_id, None, approval)
     }
 
     fn act<C: Command>(
         &self,
         command: &C,
         request_id: Uuid,
-        at: DateTime<Utc>,
+        at: Option<DateTime<Utc>>,
         approval: Option<Approval>,
     ) -> Result<Done<C::Answer>, TillError> {
         let Person { user, role, .. } = self.acting()?;
         self.attended();
         let own = role.map_or_else(Authority::owner, |role| Authority::staff(&user, role));
         let authority = match approval {
+            // It decides nothing any more, and its PIN may be locked by now.
+            Some(_) if self.has_done(request_id)? => own,
             Some(approval) => approval.add_to(own, self)?,
             None => own,
         };
@@ -167,7 +193,8 @@ impl Till {
         let shop = self.shop.now(self.store())?;
         let context = Context {
             request_id,
-            at,
+            // Asked for now that the newest event is known: nothing happens before it.
+            at: at.unwrap_or_else(|| self.clock.now()),
             till: self.id.clone(),
             user,
             authority,
@@ -318,6 +345,9 @@ impl Projection for KnownShop {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use chrono::TimeDelta;
     use dcb::MemoryStore;
     use dcb::testing::CountingStore;
     use pos::{
@@ -328,7 +358,7 @@ mod tests {
     use super::*;
     use crate::demo::demo;
     use crate::search::Search;
-    use crate::testing::till_on;
+    use crate::testing::{StoppedClock, till_on};
 
     /// Two tills of one demo shop, both with an open shift.
     fn two_tills() -> [Till; 2] {
@@ -349,6 +379,34 @@ mod tests {
             payments: vec![Payment::new(Tender::Card, amount)],
             ..Checkout::default()
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_goes_on_from_where_it_was() {
+        let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
+        let clock = SystemClock::beside(Arc::clone(&store));
+        let (noon, hour) = (StoppedClock.now(), TimeDelta::hours(1));
+        assert_eq!(clock.show(noon), noon);
+        thread::sleep(Duration::from_millis(2));
+        let later = clock.show(noon - hour);
+        let passed = later - noon;
+        assert!(passed >= TimeDelta::milliseconds(2) && passed < hour, "{passed}");
+        assert_eq!(clock.show(later + hour), later + hour);
+    }
+
+    #[test]
+    fn nothing_happens_before_the_newest_event_whatever_the_machines_clock_shows() {
+        let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
+        demo(&till_on(Arc::clone(&store), "T1")).unwrap();
+        let newest = store.last_recorded_at().unwrap();
+        let clock = SystemClock::beside(Arc::clone(&store));
+        assert_eq!(clock.show(newest - TimeDelta::days(1)), newest);
+        // Somebody else, whose clock is ahead, acts.
+        till_on(Arc::clone(&store), "T2")
+            .execute(&OpenShift { float: pos::Money::ZERO }, Uuid::now_v7())
+            .unwrap();
+        let newest = store.last_recorded_at().unwrap();
+        assert!(clock.show(newest - TimeDelta::days(1)) >= newest);
     }
 
     #[test]

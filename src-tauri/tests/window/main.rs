@@ -7,6 +7,7 @@ mod desk;
 use std::sync::Arc;
 use std::time::Instant;
 
+use dcb::EventStore;
 use dcb_file::{FileStore, Options};
 use fantoccini::Locator;
 use fantoccini::key::Key;
@@ -158,7 +159,8 @@ async fn the_window_hears_at_once_of_what_another_process_does() {
 
     let store = FileStore::open(desk.shop().join("store"), Options::default()).unwrap();
     let (till, user) = (TillId::new("T2").unwrap(), UserId::new("ann").unwrap());
-    let till = Till::open(Arc::new(store), SystemClock, till, user);
+    let store: Arc<dyn EventStore> = Arc::new(store);
+    let till = Till::open(Arc::clone(&store), SystemClock::beside(store), till, user);
     till.execute(&OpenShift { float: Money::ZERO }, Uuid::now_v7()).unwrap();
     let head = till.store().head().unwrap();
     let changed = Instant::now();

@@ -25,7 +25,8 @@ fn main() {
         ["act", data] => serve(&store(data), stdin().lock(), stdout()),
         ["replay", data, file] => {
             let file = File::open(file).expect("the file opens");
-            let till = replay_till(store(data), SystemClock);
+            let store = store(data);
+            let till = replay_till(Arc::clone(&store), SystemClock::beside(store));
             replay(&till, file, ReplayOptions::default(), |progress| {
                 let mut out = stdout().lock();
                 writeln!(out, "{}", progress.done)

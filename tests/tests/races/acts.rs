@@ -32,6 +32,15 @@ pub(crate) fn by_clerk(rival: usize, command: &'static str, input: Value) -> Act
 /// A cashier, who has no PIN.
 pub(crate) const CLERK: Uuid = Uuid::from_u128(u64::MAX as u128 + 1);
 
+/// The one of the staff that each rival has, who has no PIN either.
+pub(crate) fn own_colleague(rival: usize) -> Uuid {
+    Uuid::from_u128(CLERK.as_u128() + 1 + rival as u128)
+}
+
+pub(crate) fn role_of(rival: usize, role: &str) -> Value {
+    json!({"user": own_colleague(rival), "role": role})
+}
+
 /// One piece for cash.
 pub(crate) fn cart(product: &str) -> Value {
     json!({

@@ -5,7 +5,7 @@ use serde_json::json;
 use tests::rivals::Act;
 use uuid::Uuid;
 
-use crate::End::{Kept, Numbered, Once, Won};
+use crate::End::{Kept, Lost, Numbered, Once, Won};
 use crate::Scenario;
 use crate::acts::*;
 
@@ -32,6 +32,26 @@ pub(crate) const FOUGHT_OVER: &[Scenario] = &[
             own(rival, "checkout", cart(&round.name(&format!("Kit{}-", rival % 2))))
         },
         end: Won(1, "out_of_stock"),
+    },
+    Scenario {
+        name: "what is on hand, to be counted and sold",
+        before: |round| {
+            let tea = round.name("Tea");
+            vec![product(&tea, true), desk("receive_stock", received(&tea, 100))]
+        },
+        act: |round, rival| match rival {
+            0 => {
+                let tea = round.name("Tea");
+                let count = json!({"product": tea, "counted": 50_000, "asOf": round.head});
+                own(rival, "count_stock", count)
+            }
+            _ => own(rival, "checkout", cart(&round.name("Tea"))),
+        },
+        end: Kept(Some("count_outdated"), |events| {
+            let is_sale = |event: &ShopEvent| matches!(event, ShopEvent::ProductSold(_));
+            let mut counted = events.iter().skip_while(|event| !is_sale(event));
+            !counted.any(|event| matches!(event, ShopEvent::StockCounted(_)))
+        }),
     },
     Scenario {
         name: "what a customer may still buy today",
@@ -158,6 +178,15 @@ pub(crate) const FOUGHT_OVER: &[Scenario] = &[
         end: Won(1, "name_taken"),
     },
     Scenario {
+        name: "who of the managers stays one",
+        before: |round| round.each(|rival| desk("set_staff_role", role_of(rival, "manager"))),
+        act: |_, rival| {
+            let demote = own(rival, "set_staff_role", role_of(rival, "supervisor"));
+            Act { user: Some(own_colleague(rival).to_string()), ..demote }
+        },
+        end: Lost(1, "last_manager"),
+    },
+    Scenario {
         name: "a sale in a shift that is closed",
         before: |round| vec![open_shift(&round.name("X"), round.id(0))],
         act: |round, rival| match rival {
@@ -228,11 +257,23 @@ pub(crate) const FOUGHT_OVER: &[Scenario] = &[
             }
             _ => own(rival, "checkout", cart(&round.name("Gin"))),
         },
-        end: Kept(Some("age_check_needed"), |events| {
-            let is_rule = |event: &&ShopEvent| matches!(event, ShopEvent::AgeRuleSet(_));
-            let is_sale = |event: &ShopEvent| matches!(event, ShopEvent::ProductSold(_));
-            !events.iter().skip_while(|event| !is_rule(event)).any(is_sale)
-        }),
+        end: Kept(Some("age_check_needed"), no_sale_after_the_age_rule),
+    },
+    Scenario {
+        name: "a sale of a kit with a part that one must be old enough for by then",
+        before: |round| {
+            let gin = round.name("Gin");
+            let stock = [product(&gin, true), desk("receive_stock", received(&gin, 100))];
+            stock.into_iter().chain(kit(&round.name("Basket"), &gin)).collect()
+        },
+        act: |round, rival| match rival {
+            0 => {
+                let rule = json!({"product": round.name("Gin"), "minimumAge": 18});
+                own(rival, "set_age_rule", rule)
+            }
+            _ => own(rival, "checkout", cart(&round.name("Basket"))),
+        },
+        end: Kept(Some("age_check_needed"), no_sale_after_the_age_rule),
     },
     Scenario {
         name: "a discount that a role may not give by then",
@@ -284,3 +325,9 @@ pub(crate) const FOUGHT_OVER: &[Scenario] = &[
         end: Once,
     },
 ];
+
+fn no_sale_after_the_age_rule(events: &[ShopEvent]) -> bool {
+    let is_rule = |event: &&ShopEvent| matches!(event, ShopEvent::AgeRuleSet(_));
+    let is_sale = |event: &ShopEvent| matches!(event, ShopEvent::ProductSold(_));
+    !events.iter().skip_while(|event| !is_rule(event)).any(is_sale)
+}

@@ -27,6 +27,8 @@ use crate::not_fought_over::NOT_FOUGHT_OVER;
 enum End {
     /// So many get what they wanted; a rule refuses all others.
     Won(usize, &'static str),
+    /// A rule refuses so many; all others get what they want.
+    Lost(usize, &'static str),
     /// All get it, and nobody was in anybody's way.
     Unhindered,
     /// All get it, each with the next number.
@@ -52,6 +54,8 @@ struct Scenario {
 struct Round {
     number: u64,
     rivals: usize,
+    /// The head of the history when they meet; 0 before that.
+    head: u64,
 }
 
 impl Round {
@@ -99,6 +103,8 @@ impl Shop {
             shop.happens(&desk("receive_stock", received(&sku, 10_000)));
             shop.happens(&own(rival, "open_shift", json!({"float": 1_000_000})));
             shop.happens(&customer(own_customer(rival)));
+            let hire = desk("add_staff", hired(&format!("Colleague {rival}")));
+            shop.happens(&called(own_colleague(rival), hire));
         }
         shop
     }
@@ -124,14 +130,14 @@ impl Shop {
         let scenarios = FOUGHT_OVER.iter().chain(NOT_FOUGHT_OVER);
         for (scenario, first) in scenarios.zip((1..).step_by(1000)) {
             for number in first..first + rounds {
-                let round = Round { number, rivals: rivals.len() };
+                let mut round = Round { number, rivals: rivals.len(), head: 0 };
                 (scenario.before)(&round).iter().for_each(|act| self.happens(act));
+                round.head = self.store.head().unwrap();
                 let acts: Vec<Act> =
                     (0..rivals.len()).map(|rival| (scenario.act)(&round, rival)).collect();
-                let head = self.store.head().unwrap();
                 rivals.iter_mut().zip(&acts).for_each(|(rival, act)| rival.ask(act));
                 let answers: Vec<Value> = rivals.iter_mut().map(Rival::answer).collect();
-                let events = self.recorded_after(head);
+                let events = self.recorded_after(round.head);
                 assert!(
                     scenario.end.is(&answers, &events),
                     "{}: {answers:#?} {events:#?}",
@@ -150,6 +156,9 @@ impl End {
         match *self {
             Self::Won(most, code) => {
                 done().count() == most && refused(code) == answers.len() - most
+            }
+            Self::Lost(most, code) => {
+                refused(code) == most && done().count() == answers.len() - most
             }
             Self::Kept(code, is_kept) => {
                 done().count() + code.map_or(0, refused) == answers.len() && is_kept(events)

@@ -72,6 +72,8 @@ export interface Operations {
 	void_coupon: { input: { requestId: string; approval?: Approval } & VoidCoupon; output: null };
 	/** Add a customer. */
 	add_customer: { input: { requestId: string; approval?: Approval } & AddCustomer; output: CustomerMade };
+	/** Take over customers under the ids they have elsewhere. */
+	add_customers: { input: { requestId: string; approval?: Approval } & AddCustomers; output: null };
 	/** Set what a customer may owe. */
 	set_credit_limit: { input: { requestId: string; approval?: Approval } & SetCreditLimit; output: null };
 	/** Add someone to the staff. */
@@ -143,6 +145,12 @@ export type AboutStore = Record<symbol, never>;
 export type AddCustomer = {
 	/** The customer's name. */
 	name: string,
+};
+
+/** Takes over customers from elsewhere under the ids they have there, all or none. */
+export type AddCustomers = {
+	/** The customers, at most `MAX_LINES`. */
+	customers: Array<CustomerFromElsewhere>,
 };
 
 /** Adds a product to the catalogue. */
@@ -404,18 +412,23 @@ export type ConfigureShop = ShopSettings;
 export type CountResult = {
 	/** What was found. */
 	counted: Quantity,
-	/** What should have been there when the count was recorded. */
+	/** What should have been there when it was counted. */
 	expected: Quantity,
 	/** `counted - expected`: positive if there was more. */
 	difference: Quantity,
 };
 
-/** Records what was found of a product. Nobody is told beforehand what should be there. */
+/** Records what was found of a product. */
 export type CountStock = {
 	/** The product; a service cannot be counted. */
 	product: ProductId,
 	/** What was found; 0 or more. */
 	counted: Quantity,
+	/**
+	 * The head of the history when it was counted. What moved of the product since makes the count
+	 * worthless; without it, it is taken to be of this moment.
+	 */
+	asOf?: number,
 };
 
 /**
@@ -463,6 +476,14 @@ export type Currency = string;
 
 /** Asks for the cart that the till was at. */
 export type CurrentCart = Record<symbol, never>;
+
+/** A customer who has an id already. */
+export type CustomerFromElsewhere = {
+	/** The id; no customer has it here. */
+	customer: CustomerId,
+	/** The customer's name. */
+	name: string,
+};
 
 /** A customer: an opaque id, never a name. */
 export type CustomerId = string;
@@ -564,7 +585,7 @@ export type FindGiftCard = {
 
 /** Looks up one product. */
 export type FindProduct = {
-	/** Its SKU, or one of its barcodes as scanned. */
+	/** One of its barcodes as scanned, the code on the label of a scale, or its SKU. */
 	code: string,
 };
 
@@ -944,7 +965,7 @@ export type ProductOnHand = {
 	limit: Limit,
 	/** What one of it is made of, if it is a kit. */
 	components?: Array<KitComponent>,
-	/** The least age of who may have it, if it is restricted. */
+	/** The least age of who may have it, if it, or what it is made of, is restricted. */
 	minimumAge?: number,
 };
 
@@ -954,6 +975,8 @@ export type ProductPage = {
 	products: Array<ProductOnHand>,
 	/** How many were found on all pages. */
 	total: number,
+	/** The head of the history: what a count of these products that begins now is as of. */
+	head: number,
 };
 
 /** What a promotion offers, and to whom how often. */
@@ -1148,7 +1171,7 @@ export type RefundableLine = {
 };
 
 /** Which rule refused. */
-export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "label_unusable" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "kit_changed" | "age_check_needed" | "price_changed" | "nothing_to_reduce" | "promotion_unknown" | "promotion_changed" | "promotion_not_running" | "promotion_used_up" | "coupon_unknown" | "coupon_spent" | "coupon_expired" | "coupon_taken" | "customer_needed" | "customer_unknown" | "not_enough_points" | "gift_card_unknown" | "gift_card_blocked" | "gift_card_too_low" | "gift_card_taken" | "credit_exceeded" | "not_owed" | "not_paid" | "sale_unknown" | "refund_exceeds_sale" | "not_permitted" | "discount_over_limit" | "not_enough_cash" | "count_outdated" | "staff_unknown" | "name_taken" | "role_just_changed" | "signed_out" | "pin_wrong" | "pin_locked";
+export type RefusalCode = "shop_not_configured" | "currency_fixed" | "request_reused" | "invalid_input" | "product_unknown" | "product_exists" | "barcode_taken" | "barcode_unknown" | "label_unusable" | "too_many_lines" | "empty" | "quantity_out_of_bounds" | "price_out_of_bounds" | "amount_overflow" | "out_of_stock" | "holds_no_stock" | "limit_per_receipt" | "limit_per_customer_day" | "limit_changed" | "shift_closed" | "shift_open" | "not_enough_paid" | "card_overpaid" | "payment_out_of_bounds" | "kit_changed" | "age_check_needed" | "price_changed" | "nothing_to_reduce" | "promotion_unknown" | "promotion_changed" | "promotion_not_running" | "promotion_used_up" | "coupon_unknown" | "coupon_spent" | "coupon_expired" | "coupon_taken" | "customer_needed" | "customer_unknown" | "customer_exists" | "not_enough_points" | "gift_card_unknown" | "gift_card_blocked" | "gift_card_too_low" | "gift_card_taken" | "credit_exceeded" | "not_owed" | "not_paid" | "sale_unknown" | "refund_exceeds_sale" | "not_permitted" | "discount_over_limit" | "not_enough_cash" | "count_outdated" | "staff_unknown" | "name_taken" | "last_manager" | "role_just_changed" | "signed_out" | "pin_wrong" | "pin_locked";
 
 /** What a `Refusal` is about. */
 export type RefusalDetails = {
@@ -1201,7 +1224,10 @@ export type ReleaseBarcode = {
 	barcode: Gtin,
 };
 
-/** Takes someone off the staff. Their name may be another's from then on. */
+/**
+ * Takes someone off the staff. Their name may be another's from then on. The last manager stays,
+ * unless the owner acts.
+ */
 export type RemoveStaff = {
 	/** Who. */
 	user: UserId,
@@ -1366,8 +1392,8 @@ export type SetLimit = {
 };
 
 /**
- * Gives someone of the staff a PIN. One's own takes the one before; those of others are set by who
- * may change the staff.
+ * Gives someone of the staff a PIN. One's own takes the one before, whoever one is; those of others,
+ * and one's first, are set by who may change the staff.
  */
 export type SetPin = {
 	/** Who. */
@@ -1378,7 +1404,7 @@ export type SetPin = {
 	current?: Pin,
 };
 
-/** Gives someone of the staff another role. */
+/** Gives someone of the staff another role. The last manager keeps theirs, unless the owner acts. */
 export type SetStaffRole = {
 	/** Who. */
 	user: UserId,

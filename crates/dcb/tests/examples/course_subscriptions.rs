@@ -38,12 +38,12 @@ type Outcome = Result<Decided<()>, DecideError<Refusal>>;
 /// The course's capacity; `None` if there is no such course. Only the last event counts.
 fn capacity(course: &Tag) -> DecisionProjection<Option<u32>> {
     let query = Query::tagged(["CourseDefined", "CourseCapacityChanged"], course);
-    DecisionProjection::new(None, query, |capacity, event| match event.typed() {
-        Ok(School::CourseDefined { capacity: now }) => *capacity = Some(now),
-        Ok(School::CourseCapacityChanged { capacity: now }) => *capacity = Some(now),
-        _ => {}
+    DecisionProjection::last(None, query, |event| match event.typed() {
+        Ok(School::CourseDefined { capacity } | School::CourseCapacityChanged { capacity }) => {
+            Some(Some(capacity))
+        }
+        _ => None,
     })
-    .last_only()
 }
 
 /// How many subscriptions there are of a course, or of a student.

@@ -25,12 +25,10 @@ fn created(number: u64, amount: u64) -> Event {
 
 fn next_number() -> DecisionProjection<u64> {
     let query = Query::types(["InvoiceCreated"]).expect("it names a type");
-    DecisionProjection::new(1, query, |next, event| {
-        if let Ok(Accounting::InvoiceCreated { number, .. }) = event.typed() {
-            *next = number + 1;
-        }
+    DecisionProjection::last(1, query, |event| {
+        let Accounting::InvoiceCreated { number, .. } = event.typed().ok()?;
+        Some(number + 1)
     })
-    .last_only()
 }
 
 /// Creates an invoice and tells its number. Whoever comes second with a number decides again.

@@ -1,5 +1,5 @@
-//! The goods of a cart: of each distinct product its price, its limits and its age rule, what it is
-//! made of if it is a kit, what is on the shelf of all that is taken from there, and what the
+//! The goods of a cart: of each distinct product its price and its limits, what it is made of if it is
+//! a kit, what is on the shelf of all that is taken from there, the age rules of both, and what the
 //! customer bought of it today if that is limited.
 
 use std::collections::HashMap;
@@ -21,9 +21,9 @@ use crate::prices::{PriceState, price_of};
 use crate::refusal::Refusal;
 use crate::stock::{Stock, stock_of};
 
-/// What must be known of the goods. The lists follow the cart's distinct products: price, limits
-/// and age rule of each; what services are made of, for they may be kits; today's purchases of
-/// those that are counted; and the stock of all that leaves the shelf.
+/// What must be known of the goods. The lists follow the cart's distinct products: price and limits
+/// of each; the age rules of all that is handed over; what services are made of, for they may be
+/// kits; today's purchases of those that are counted; and the stock of all that leaves the shelf.
 pub(super) type GoodsModel = (
     Vec<DecisionProjection<PriceState>>,
     Vec<DecisionProjection<LimitState>>,
@@ -111,11 +111,19 @@ impl<'a> Goods<'a> {
         Ok((
             ids().map(price_of).collect(),
             ids().map(limit_of).collect(),
-            ids().map(age_rule_of).collect(),
+            self.handed_over().map(|(product, _)| age_rule_of(&product.id)).collect(),
             services.map(|wanted| kit_of(&wanted.product.id)).collect(),
             counted.map(|(customer, id)| bought_on(day, customer, id)).collect(),
             self.taken.iter().map(|taken| stock_of(&taken.product.id)).collect(),
         ))
+    }
+
+    /// Each distinct product that the customer gets, and the last line it is on: those of the cart,
+    /// then the parts of its kits.
+    fn handed_over(&self) -> impl Iterator<Item = (&'a Product, u32)> {
+        let wanted = self.wanted.iter().map(|wanted| (wanted.product, wanted.last_line));
+        let parts = self.taken.iter().filter(|taken| !self.places.contains_key(&taken.product.id));
+        wanted.chain(parts.map(|taken| (taken.product, taken.last_line)))
     }
 
     /// Refuses what a limit, an age rule or the stock forbids. Stock may be overridden by who is
@@ -128,7 +136,7 @@ impl<'a> Goods<'a> {
     ) -> Result<Vec<ShopEvent>, Refusal> {
         let (mut kits, mut boughts) = (kits.iter(), boughts.iter());
         let Checkout { customer, age_checked, override_stock, .. } = self.checkout;
-        for ((wanted, limit), age) in self.wanted.iter().zip(limits).zip(ages) {
+        for (wanted, limit) in self.wanted.iter().zip(limits) {
             let Wanted { product, quantity, last_line, counted_for } = *wanted;
             let bought = counted_for.and_then(|_| boughts.next());
             let kit = if product.stocked { None } else { kits.next() };
@@ -138,9 +146,11 @@ impl<'a> Goods<'a> {
                     Some(_) => limit.allow_today(product, quantity, bought),
                     None => Ok(()),
                 })
-                .and_then(|()| age.allow(product, *age_checked))
                 .and_then(|()| kit.map_or(Ok(()), |kit| kit.allow(product)))
                 .map_err(|refusal| refusal.line(last_line))?;
+        }
+        for ((product, last_line), age) in self.handed_over().zip(ages) {
+            age.allow(product, *age_checked).map_err(|refusal| refusal.line(last_line))?;
         }
         let mut overridden = Vec::new();
         for (Taken { product, quantity, last_line }, stock) in self.taken.iter().zip(stocks) {

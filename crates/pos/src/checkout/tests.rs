@@ -5,7 +5,9 @@ use uuid::Uuid;
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::discounts::Discount;
-use crate::event::{PaymentTaken, PriceChanged, RoleChanged, ShiftClosed, ShopConfigured};
+use crate::event::{
+    AgeRuleSet, PaymentTaken, PriceChanged, RoleChanged, ShiftClosed, ShopConfigured,
+};
 use crate::limits::SetLimit;
 use crate::money::{BasisPoints, SmallestCoin, TaxMode, TaxRounding};
 use crate::payment::Tender;
@@ -15,9 +17,9 @@ use crate::refusal::{NextAction, RefusalCode};
 use crate::shift::CloseShift;
 use crate::stock::{AdjustStock, CountStock, DeliveryLine, ReceiveStock};
 use crate::testing::{
-    Actor, Interrupted, act, added, at, cart, configured, customer, happened, hired, limited,
-    of_request, open_shop, open_shop_and, opened, refusal, seen, settings, shift_at, sku, stored,
-    till, units, when,
+    Actor, Interrupted, act, added, at, cart, configured, customer, customer_added, happened,
+    hired, limited, of_request, open_shop, open_shop_and, opened, refusal, seen, settings,
+    shift_at, sku, stored, till, units, when, with_customers,
 };
 use crate::{Authority, ReceiptId, ReducedBy, Rights, Role, Sales, SalesBy, ShopSettings, UserId};
 
@@ -181,7 +183,7 @@ fn a_receipt_has_no_more_than_its_limit() {
 
 #[test]
 fn a_customer_gets_no_more_than_the_limit_of_a_business_day() {
-    let store = stored(&open_shop_and([limited("A", None, 3)]));
+    let store = stored(&with_customers(open_shop_and([limited("A", None, 3)])));
     let buy = |actor: Actor, who: &str, quantity| {
         let cart = for_customer(who, cart(&[("A", quantity)], &[(CASH, 900)]));
         actor.act(&store, &cart)
@@ -191,7 +193,7 @@ fn a_customer_gets_no_more_than_the_limit_of_a_business_day() {
     assert_eq!(refusal.code, RefusalCode::LimitPerCustomerDay);
     assert_eq!(refusal.message, "This customer has had 2 of 3 a today. Remove 1.");
     assert_eq!(refusal.details.left, Some(1000));
-    assert_eq!(refusal.details.because.positions(), [9, 11]);
+    assert_eq!(refusal.details.because.positions(), [9, 14]);
     buy(at("T2", 3), "8", 1).unwrap();
     let next_day = Actor { at: "2026-03-03T04:00:00Z".parse().unwrap(), ..at("T1", 4) };
     buy(next_day, "7", 2).unwrap();
@@ -205,7 +207,7 @@ fn who_is_not_known_is_not_counted() {
 
 #[test]
 fn a_limit_that_the_catalogue_missed_is_not_overlooked() {
-    let store = stored(&open_shop());
+    let store = stored(&with_customers(open_shop()));
     let stale: Catalogue = seen(&store);
     store.append(&[limited("A", None, 1)], None).unwrap();
     let wanted = for_customer("7", cart(&[("A", 2)], &[(CASH, 240)]));
@@ -213,6 +215,60 @@ fn a_limit_that_the_catalogue_missed_is_not_overlooked() {
     let refusal = refusal(refused);
     assert_eq!(refusal.code, RefusalCode::LimitChanged);
     assert_eq!(refusal.details.action, Some(NextAction::TryAgain));
+}
+
+/// An event about the same, of which nothing can be read.
+fn odd(event: &Event) -> Event {
+    let Event { event_type, tags, .. } = event.clone();
+    Event::builder(event_type).tags(tags).data(&"?").build().unwrap()
+}
+
+#[test]
+fn an_event_that_cannot_be_read_undoes_nothing_that_came_before_it() {
+    let store = stored(&open_shop());
+    let one = || cart(&[("A", 1)], &[(CASH, 900)]);
+    assert_eq!(at("T1", 1).act(&store, &one()).unwrap().answer.number, 1);
+    let sales = dcb::Query::types([SaleCompleted::TYPE]).unwrap();
+    let sale = store.read_last(&sales).unwrap().unwrap().event;
+    let rule = happened(AgeRuleSet { product: sku("A"), minimum_age: Some(18) });
+    let price =
+        happened(PriceChanged { product: sku("A"), price: Money::new(130), previous: None });
+    let limit = limited("A", 2, None);
+    let closed = happened(ShiftClosed {
+        shift: shift_at("T1"),
+        till: till("T1"),
+        counted: Money::ZERO,
+        expected: Money::ZERO,
+        denominations: vec![],
+        z: None,
+        journal: None,
+    });
+    let odd = [&sale, &rule, &price, &limit, &closed].map(odd);
+    store.append(&[&[rule, price, limit][..], &odd].concat(), None).unwrap();
+    let adult =
+        |quantity| Checkout { age_checked: Some(18), ..cart(&[("A", quantity)], &[(CASH, 900)]) };
+    // First by who knows what came before, then by who knows nothing of it.
+    for number in [2, 3] {
+        let request = 10 * u128::from(number);
+        let code = |n, cart| refusal(at("T1", request + n).act(&store, &cart).unwrap_err()).code;
+        assert_eq!(code(1, one()), RefusalCode::AgeCheckNeeded);
+        assert_eq!(code(2, adult(3)), RefusalCode::LimitPerReceipt);
+        let receipt = at("T1", request).act(&store, &adult(1)).unwrap().answer;
+        assert_eq!((receipt.number, receipt.gross.minor()), (number, 130));
+        store.append(&odd, None).unwrap();
+        store.folds().unwrap().clear();
+    }
+}
+
+#[test]
+fn what_is_sold_to_someone_is_sold_to_a_customer_there_is() {
+    let wanted = || for_customer("7", cart(&[("A", 1)], &[(CASH, 120)]));
+    let refused = refused(open_shop(), wanted());
+    assert_eq!(refused.code, RefusalCode::CustomerUnknown);
+    assert_eq!(refused.details.action, Some(NextAction::ChooseCustomer));
+    let store = stored(&with_customers(open_shop()));
+    let rival = || drop(store.append(&[customer_added("10")], None));
+    assert_eq!(conflicts_of(&store, wanted(), rival), Ok(0));
 }
 
 #[test]
@@ -269,7 +325,7 @@ fn a_sum_too_large_to_be_exact_is_refused() {
     let mut wanted = cart(&[("POST", 1_000_000); 10], &[(CARD, 1)]);
     wanted.lines.iter_mut().for_each(|line| line.price = Some(Money::MAX_PRICE));
     assert_eq!(refused(open_shop(), wanted).code, RefusalCode::AmountOverflow);
-    let payments = [(CASH, Money::MAX.minor()), (CASH, 1)];
+    let payments = [(CARD, Money::MAX.minor()), (CARD, 1)];
     let refusal = refused(open_shop(), cart(&[("A", 1)], &payments));
     assert_eq!(refusal.code, RefusalCode::AmountOverflow);
 }
@@ -293,7 +349,7 @@ fn conflicts_of(
 
 #[test]
 fn tills_that_sell_different_products_never_wait_for_each_other() {
-    let store = stored(&open_shop_and([limited("A", 3, 3), limited("B", 3, 3)]));
+    let store = stored(&with_customers(open_shop_and([limited("A", 3, 3), limited("B", 3, 3)])));
     let mine = for_customer("7", cart(&[("A", 1), ("POST", 1)], &[(CASH, 900)]));
     let other = for_customer("7", cart(&[("B", 1), ("POST", 1)], &[(CASH, 900)]));
     let rival = || drop(at("T2", 2).act(&store, &other).unwrap());
@@ -317,7 +373,7 @@ fn what_can_turn_yes_into_no_conflicts() {
             drop(at("T2", 2).act(store, &sell).unwrap());
         },
         |store| {
-            let count = CountStock { product: sku("A"), counted: units(4) };
+            let count = CountStock { product: sku("A"), counted: units(4), as_of: None };
             drop(at("T2", 2).act(store, &count).unwrap());
         },
         |store| {
@@ -336,7 +392,7 @@ fn what_can_turn_yes_into_no_conflicts() {
         },
     ];
     for (index, rival) in rivals.iter().enumerate() {
-        let store = stored(&open_shop());
+        let store = stored(&with_customers(open_shop()));
         let wanted = cart(&[("A", 1)], &[(CASH, 900)]);
         let conflicts = conflicts_of(&store, wanted, || rival(&store));
         assert_eq!(conflicts, Ok(1), "rival {index}");
@@ -368,7 +424,7 @@ fn what_only_makes_more_possible_never_conflicts() {
 
 #[test]
 fn a_customer_at_two_tills_gets_no_more_than_the_limit() {
-    let past = || open_shop_and([limited("POST", None, 1)]);
+    let past = || with_customers(open_shop_and([limited("POST", None, 1)]));
     let buy = |who| for_customer(who, cart(&[("POST", 1)], &[(CASH, 300)]));
     let store = stored(&past());
     let rival = || drop(at("T2", 2).act(&store, &buy("7")).unwrap());

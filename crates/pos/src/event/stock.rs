@@ -43,8 +43,8 @@ pub struct StockAdjustedDown {
     pub reason: String,
 }
 
-/// A product was counted. It folds as the difference of the two figures, so that a delivery or a
-/// sale recorded later but made earlier is not lost.
+/// A product was counted. It folds as the difference of the two figures, so that whatever else moves
+/// the product counts in full.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StockCounted {
@@ -52,7 +52,7 @@ pub struct StockCounted {
     pub product: ProductId,
     /// What was found.
     pub counted: Quantity,
-    /// What should have been there.
+    /// What should have been there when it was counted.
     pub expected: Quantity,
 }
 

@@ -12,10 +12,11 @@ use crate::promotions::Promotion;
 use crate::testing::{
     Actor, Interrupted, act, added, at, cart, customer, day, happened, limited, open_shop,
     open_shop_and, refusal, seen, service_added, settings, shift_at, sku, stored, units,
+    with_customers,
 };
 use crate::{
-    Account, Checkout, CloseShift, GiftCard, GiftCardId, Points, Sales, SalesBy, ShopSettings,
-    StockOnHand,
+    Account, BlockGiftCard, Checkout, CloseShift, GiftCard, GiftCardId, Points, Sales, SalesBy,
+    ShopSettings, StockOnHand,
 };
 
 const CASH: Tender = Tender::Cash;
@@ -144,7 +145,7 @@ fn gift_cards_and_accounts_get_their_money_back() {
         reference: None,
     });
     let credit = happened(CreditLimitSet { customer: customer("7"), limit: Money::new(500) });
-    let store = stored(&open_shop_and([issued, credit]));
+    let store = stored(&with_customers(open_shop_and([issued, credit])));
     let payments = vec![
         Payment { card: Some(card.clone()), ..Payment::new(Tender::GiftCard, Money::new(150)) },
         Payment::new(Tender::Account, Money::new(90)),
@@ -157,6 +158,35 @@ fn gift_cards_and_accounts_get_their_money_back() {
     assert_eq!(paid(&last), [(Tender::GiftCard, 30), (Tender::Account, 90)]);
     assert_eq!(GiftCard::find(&store, &card).unwrap().unwrap().balance.minor(), 500);
     assert_eq!(Account::find(&store, &customer("7")).unwrap().owed, Money::ZERO);
+}
+
+#[test]
+fn a_blocked_gift_card_takes_nothing_back() {
+    let card = GiftCardId::new("G1").unwrap();
+    let issued = |card: &GiftCardId| {
+        let (card, shift, amount) = (card.clone(), shift_at("T1"), Money::new(200));
+        happened(GiftCardIssued { card, amount, shift, tender: CASH, reference: None })
+    };
+    let other = GiftCardId::new("G2").unwrap();
+    let store = stored(&open_shop_and([issued(&card), issued(&other)]));
+    let mut split = cart(&[("A", 2)], &[(Tender::GiftCard, 200), (CASH, 40)]);
+    split.payments[0].card = Some(card.clone());
+    let sale = sell(&store, 1, &split);
+    let block = |request, card: &GiftCardId| {
+        let block = BlockGiftCard { card: card.clone(), reason: "lost".into() };
+        at("T1", request).act(&store, &block).unwrap()
+    };
+    block(2, &other);
+    refund(&store, 3, &back(&sale, &[(1, 1)]));
+    let all = Interrupted::new(back(&sale, &[(1, 1)]), || drop(block(4, &card)));
+    let refused = refusal(at("T2", 5).act(&store, &all).unwrap_err());
+    assert_eq!(refused.code, RefusalCode::GiftCardBlocked);
+    assert_eq!(refused.details.because.positions(), [store.head().unwrap()]);
+    assert_eq!(
+        refused.message,
+        "The gift card G1 that paid is blocked and takes nothing back. Refund without receipt."
+    );
+    assert_eq!(GiftCard::find(&store, &card).unwrap().unwrap().balance.minor(), 120);
 }
 
 #[test]
@@ -183,7 +213,7 @@ fn a_kit_puts_its_parts_back_on_the_shelf_as_they_were_sold() {
 fn points_come_back_and_go_with_what_they_were_for() {
     let loyalty = Loyalty { spend_per_point: Money::new(10), point_value: Money::new(1) };
     let settings = ShopSettings { loyalty: Some(loyalty), ..settings() };
-    let store = stored(&open_shop_and([happened(ShopConfigured { settings })]));
+    let store = stored(&with_customers(open_shop_and([happened(ShopConfigured { settings })])));
     let buy = |points, line, total| Checkout {
         customer: Some(customer("7")),
         redeem_points: points,
@@ -214,7 +244,8 @@ fn limits_and_promotions_come_back_with_a_receipt() {
         uses_per_customer: Some(1),
     };
     let defined = PromotionDefined { promotion: spring.clone(), terms };
-    let store = stored(&open_shop_and([limited("A", None, 2), happened(defined)]));
+    let past = open_shop_and([limited("A", None, 2), happened(defined)]);
+    let store = stored(&with_customers(past));
     let buy = || Checkout {
         customer: Some(customer("7")),
         promotions: vec![spring.clone()],
@@ -237,7 +268,7 @@ fn limits_and_promotions_come_back_with_a_receipt() {
 
 #[test]
 fn what_was_bought_on_another_day_gives_nothing_back_today() {
-    let store = stored(&open_shop_and([limited("A", None, 1)]));
+    let store = stored(&with_customers(open_shop_and([limited("A", None, 1)])));
     let buy = Checkout { customer: Some(customer("7")), ..cart(&[("A", 1)], &[(CARD, 120)]) };
     let sale = sell(&store, 1, &buy);
     let tomorrow =

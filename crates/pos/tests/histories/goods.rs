@@ -77,7 +77,8 @@ fn do_both(shop: &mut Shop, pencil: &mut Pencil, act: &Act) {
         }
         Act::Count(product, found) => {
             let (product_id, counted) = (sku(PRODUCTS[*product].0), Quantity::new(*found));
-            let result = shop.act("T2", &CountStock { product: product_id, counted }).unwrap();
+            let result =
+                shop.act("T2", &CountStock { product: product_id, counted, as_of: None }).unwrap();
             assert_eq!(result.expected.thousandths(), pencil.shelf[*product]);
             pencil.shelf[*product] = *found;
         }

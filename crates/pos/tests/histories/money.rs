@@ -417,6 +417,13 @@ fn refund(shop: &mut Shop, pencil: &mut Pencil, sale: usize, line: usize, units:
     }
     // The part of what is left, rounded half up.
     let back = (2 * gross * units + quantity) / (2 * quantity);
+    if let Pay::Card(card) = written.basket.pay
+        && pencil.blocked[card]
+        && back > 0
+    {
+        assert_eq!(refunded.unwrap_err(), RefusalCode::GiftCardBlocked);
+        return;
+    }
     let receipt = refunded.unwrap();
     assert_eq!(receipt.gross.minor(), back);
     assert_eq!(receipt.payments.iter().map(|p| p.amount.minor()).sum::<i64>(), back);

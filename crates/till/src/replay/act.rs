@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use dcb::{Query, ReadOptions};
 use pos::event::ShopEvent;
 use pos::{
-    AdjustStock, Amounts, BasisPoints, Catalogue, Checkout, CheckoutLine, MAX_LINES, Money,
-    Payment, ProductId, Quantity, Refund, RefundLine, ShopSettings, TaxMode, TaxRounding, Tender,
+    AdjustStock, Amounts, BasisPoints, Catalogue, Checkout, CheckoutLine, CustomerId, MAX_LINES,
+    Money, Payment, ProductId, Quantity, Refund, RefundLine, ShopSettings, TaxMode, TaxRounding,
+    Tender,
 };
 use uuid::Uuid;
 
@@ -102,6 +103,14 @@ impl<'f> Act<'f> {
         };
         let corrected = correction.map(|correction| (&correction.product, correction.quantity));
         lines.iter().map(moved).chain(corrected)
+    }
+
+    /// Who bought or gave back, if that is known.
+    pub(super) fn customer(&self) -> Option<&'f CustomerId> {
+        match self.deed {
+            Deed::Sale(invoice) | Deed::Refund(invoice) => invoice.customer.as_ref(),
+            Deed::Adjustment(_) => None,
+        }
     }
 
     /// How many lines it has as a sale or a refund.

@@ -81,6 +81,7 @@ fn table() -> Vec<(&'static str, Option<Role>, Value)> {
         ("release_barcode", Some(Manager), json!({"barcode": "4006381333931"})),
         ("set_limit", Some(Manager), json!({"product": "21071"})),
         ("add_customer", Some(Cashier), json!({"name": "Bo"})),
+        ("add_customers", Some(Cashier), json!({"customers": []})),
         ("add_staff", Some(Manager), json!({"name": " ", "role": "cashier"})),
         ("set_staff_role", Some(Manager), json!({"user": "nobody", "role": "cashier"})),
         ("remove_staff", Some(Manager), json!({"user": "nobody"})),
@@ -284,6 +285,27 @@ fn an_approval_lets_the_same_request_go_on_and_its_pin_is_nowhere_in_the_log() {
 }
 
 #[test]
+fn an_approved_request_that_was_done_gets_its_answer_also_when_the_pin_is_locked_by_now() {
+    let till = shop();
+    let (supervisor, _) = colleague(&till, Role::Supervisor);
+    sign_in(&till, Role::Cashier);
+    let request = Uuid::now_v7();
+    let approved = |counted: u32, request: Uuid| {
+        let approval = json!({"user": supervisor, "pin": "2222"});
+        let count = json!({
+            "product": "21071", "counted": counted, "requestId": request, "approval": approval,
+        });
+        call(&till, "count_stock", count)
+    };
+    let told = approved(5000, request).unwrap();
+    let wrong = Pin::new("0000").unwrap();
+    (0..3).for_each(|_| drop(till.sign_in(&supervisor, &wrong).unwrap_err()));
+    assert_eq!(approved(5000, request).unwrap(), told);
+    assert_eq!(code(approved(6000, request)), Some(RefusalCode::RequestReused));
+    assert_eq!(code(approved(5000, Uuid::now_v7())), Some(RefusalCode::PinLocked));
+}
+
+#[test]
 fn what_was_refused_is_told_to_who_looks_after_the_shop() {
     let till = shop();
     sign_in(&till, Role::Cashier);
@@ -388,7 +410,7 @@ fn pins_are_set_by_managers_and_ones_own_with_the_one_before() {
         }
         call(&till, "set_pin", input)
     };
-    assert_eq!(code(set("5555", None)), Some(RefusalCode::NotPermitted));
+    assert_eq!(code(set("5555", None)), Some(RefusalCode::PinWrong));
     assert_eq!(code(set("5555", Some("0000"))), Some(RefusalCode::PinWrong));
     set("5555", Some("3333")).unwrap();
     till.sign_in(&cashier, &Pin::new("5555").unwrap()).unwrap();
@@ -398,6 +420,33 @@ fn pins_are_set_by_managers_and_ones_own_with_the_one_before() {
     sign_in(&till, Role::Manager);
     set("6666", None).unwrap();
     till.sign_in(&cashier, &Pin::new("6666").unwrap()).unwrap();
+}
+
+#[test]
+fn who_finds_a_manager_signed_in_cannot_replace_their_pin() {
+    let till = shop();
+    let (manager, pin) = colleague(&till, Role::Manager);
+    sign_in(&till, Role::Manager);
+    let set = |current: Value| {
+        call(&till, "set_pin", json!({"user": manager, "pin": "5555", "current": current}))
+    };
+    assert_eq!(code(set(Value::Null)), Some(RefusalCode::PinWrong));
+    assert_eq!(code(set(json!("0000"))), Some(RefusalCode::PinWrong));
+    till.sign_in(&manager, &pin).unwrap();
+}
+
+#[test]
+fn who_has_no_pin_yet_gets_one_from_who_may_change_the_staff() {
+    let till = shop();
+    let add = |role| call(&till, "add_staff", json!({"name": role, "role": role})).unwrap();
+    for (role, refused) in
+        [("cashier", Some(RefusalCode::NotPermitted)), ("manager", None::<RefusalCode>)]
+    {
+        let new = UserId::new(add(role)["user"].as_str().unwrap()).unwrap();
+        let owner = till.at_till.write().unwrap().replace(till.attended_by(new.clone()));
+        assert_eq!(code(call(&till, "set_pin", json!({"user": new, "pin": "5555"}))), refused);
+        *till.at_till.write().unwrap() = owner;
+    }
 }
 
 #[test]
