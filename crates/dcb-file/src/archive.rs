@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use dcb::StoreError;
 use serde::Serialize;
 
-use crate::disk::{Access, Disk, DiskFile};
+use crate::disk::{Access, Disk, DiskFile, parent_of};
 use crate::meta::{io_error, is_missing};
 use crate::scan::CHUNK;
 use crate::store::{FileStore, LockGuard, Options, paths};
@@ -113,7 +113,7 @@ fn pack(disk: &dyn Disk, path: &Path, protect: bool) -> io::Result<(u64, u64)> {
     if protect {
         disk.write_protect(&packed)?;
     }
-    let dir = packed.parent().unwrap_or(Path::new("."));
+    let dir = parent_of(&packed);
     disk.sync_dir(dir)?;
     disk.remove_file(path)?;
     disk.sync_dir(dir)?;

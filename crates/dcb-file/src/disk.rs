@@ -19,7 +19,7 @@ pub trait Disk: Debug + Send + Sync {
     /// The names in a folder, in no particular order.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
 
-    /// Makes a folder and those above it; it is no error if it is there.
+    /// Makes a folder and those above it, and their names durable; it is no error if it is there.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
 
     /// Gives a file another name, replacing the file that had it; or a folder with all that is in
@@ -103,6 +103,11 @@ pub trait Mapping: Debug + Send + Sync {
     fn release(&self);
 }
 
+/// The folder in which a path's last name stands.
+pub(crate) fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// The file system of this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemDisk;
@@ -122,7 +127,17 @@ impl Disk for SystemDisk {
     }
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(dir)
+        if dir.is_dir() {
+            return Ok(());
+        }
+        let parent = parent_of(dir);
+        self.create_dir(parent)?;
+        match std::fs::create_dir(dir) {
+            // Somebody else was faster, and may not have come to the sync.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+            made => made?,
+        }
+        self.sync_dir(parent)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::disk::{Access, Disk};
+use crate::disk::{Access, Disk, parent_of};
 use crate::line::{ChainHash, seal, unseal};
 
 /// The version of the on-disk format that this code writes and reads.
@@ -104,7 +104,7 @@ pub(crate) fn write_sealed<T: Serialize>(
     let write = || {
         write_file(disk, &new, &bytes, true)?;
         disk.rename(&new, path)?;
-        disk.sync_dir(path.parent().unwrap_or(Path::new(".")))
+        disk.sync_dir(parent_of(path))
     };
     write().map_err(|error| io_error("writing", path, error))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use dcb::StoreError;
 
-use crate::disk::{Access, Disk, DiskFile};
+use crate::disk::{Access, Disk, DiskFile, parent_of};
 use crate::log::{Break, Log};
 use crate::meta::{Ledger, Sealed, io_error, read_sealed, write_sealed};
 use crate::scan::is_padding;
@@ -115,7 +115,7 @@ pub(crate) fn sync_names(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> 
 
 /// Makes the name of a folder durable.
 pub(crate) fn sync_parent(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
-    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = parent_of(dir);
     disk.sync_dir(parent).map_err(|error| io_error("syncing", parent, error))
 }
 

@@ -51,6 +51,19 @@ fn all(store: &impl EventStore) -> Vec<dcb::SequencedEvent> {
 }
 
 #[test]
+fn a_store_can_be_made_below_folders_that_are_not_there_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let below = dir.path().join("shops/of/today/store");
+    let store = FileStore::create(&below, Options::default()).unwrap();
+    store.append(&[event("A", &[])], None).unwrap();
+    assert_eq!(all(&FileStore::open(&below, Options::default()).unwrap()).len(), 1);
+    // Where a file stands in place of a folder, it is said which.
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    let error = FileStore::create(dir.path().join("file/store"), Options::default()).unwrap_err();
+    assert!(error.to_string().contains("file/store"), "{error}");
+}
+
+#[test]
 fn a_store_opened_again_holds_what_was_appended() {
     let (store, dir) = store_with(tiny_segments());
     for round in 0..30 {
