@@ -505,6 +505,13 @@ test.describe('search', () => {
     await expect(till.page.getByText('Nothing is called “zebra”')).toBeVisible();
   });
 
+  test('says that there are more than are shown', async ({ till }) => {
+    const more = till.page.getByText('Only the first 50 are shown');
+    await expect(more).toBeAttached();
+    await till.page.getByRole('tab', { name: 'Garden' }).click();
+    await expect(more).toHaveCount(0);
+  });
+
   test('is left for a category by its tab', async ({ till, shop }) => {
     const { products } = await shop.call('products', { category: 'Garden' });
     const all = Math.min(products.length, 50);

@@ -41,6 +41,8 @@ pub struct Search {
 pub struct Found {
     /// The products.
     pub products: Vec<ProductOnHand>,
+    /// Whether there are more that fit.
+    pub more: bool,
 }
 
 /// Looks up what was scanned.
@@ -96,12 +98,12 @@ impl Query for Search {
             return Err(TillError::bad_request(format!("a search finds 1 to {MAX_FOUND}")));
         }
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let found =
+        let (found, more) =
             till.look_up(|index| index.find(&self.text, self.category.as_deref(), limit))?;
         let products = till.look_at_catalogue(|catalogue| {
             found.iter().filter_map(|id| catalogue.get(id).cloned()).collect()
         })?;
-        Ok(Found { products: ProductOnHand::all_of(products, till)? })
+        Ok(Found { products: ProductOnHand::all_of(products, till)?, more })
     }
 }
 
@@ -204,12 +206,13 @@ enum Fit {
 type Initials = [u8; 8];
 
 impl SearchIndex {
-    /// The products that fit best, at most `limit`.
-    fn find(&self, text: &str, category: Option<&str>, limit: usize) -> Vec<ProductId> {
+    /// The products that fit best, at most `limit`, and whether there are more.
+    fn find(&self, text: &str, category: Option<&str>, limit: usize) -> (Vec<ProductId>, bool) {
         let text = Gtin::new(text).map_or_else(|_| in_words(text), |code| as_printed(&code));
         let is_one_word = !text.contains(' ');
         let having_code: Vec<usize> = self.places_with_code(&text).collect();
         let mut best = BTreeSet::new();
+        let mut more = false;
         for place in self.candidates(&text) {
             let Some(entry) = self.entries.get(place) else { continue };
             if category.is_some_and(|category| category != entry.category) {
@@ -230,10 +233,13 @@ impl SearchIndex {
                 best.insert(rank);
                 if best.len() > limit {
                     best.pop_last();
+                    more = true;
                 }
+            } else if best.last() != Some(&rank) {
+                more = true;
             }
         }
-        best.into_iter().map(|rank| rank.product.clone()).collect()
+        (best.into_iter().map(|rank| rank.product.clone()).collect(), more)
     }
 
     /// The places of the entries with a word or code that begins like the longest word of the text,
@@ -484,6 +490,18 @@ mod tests {
         let before = search(&till, "", None, None);
         sell(&till, "22423");
         assert_eq!(search(&till, "", None, None), before);
+    }
+
+    #[test]
+    fn a_search_tells_whether_more_would_fit() {
+        let till = shop();
+        // One of the two is found by its name and by its SKU, and is still one.
+        for (text, limit, more) in
+            [("r", 3, true), ("r", 4, false), ("reg", 1, true), ("reg", 2, false)]
+        {
+            let search = Search { text: text.into(), category: None, limit: Some(limit) };
+            assert_eq!(search.ask(&till).unwrap().more, more, "{text} {limit}");
+        }
     }
 
     #[test]

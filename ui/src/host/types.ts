@@ -617,6 +617,8 @@ export type FindRefundable = {
 export type Found = {
 	/** The products. */
 	products: Array<ProductOnHand>,
+	/** Whether there are more that fit. */
+	more: boolean,
 };
 
 /** What a gift card's holder can ask for. */

@@ -11,6 +11,8 @@ interface Found {
   category: string;
   /** The products in their places on the screen. */
   products: ProductOnHand[];
+  /** Whether there are more that fit. */
+  more: boolean;
   /**
    * The one that fits the text best, wherever it stands; none if there is no text. Digits fit only
    * what has them as its SKU or barcode, never a name.
@@ -98,9 +100,9 @@ export class Catalog {
     const { text, category } = this;
     try {
       const input = category === '' ? { text } : { text, category };
-      const { products } = await this.#session.call('search', input);
+      const { products, more } = await this.#session.call('search', input);
       const best = bestOf(products, text.trim());
-      const found = { text, category, products, best };
+      const found = { text, category, products, more, best };
       if (asked === this.#asked) this.found = keepPlaces(this.found, found);
       return found;
     } catch {
