@@ -796,3 +796,57 @@ test.describe('a shop with rules of its own', () => {
     await expect(till.receipt.getByRole('status')).toContainText('£0.11');
   });
 });
+
+test.describe('a second tap at the same spot', () => {
+  /** Taps twice where a button is, as a hand does that trembles or is in doubt. */
+  async function tapTwice(till, button, pause = 150) {
+    const { x, y, width, height } = await button.boundingBox();
+    // On the right of it: there the next thing lies.
+    const spot = [x + width * 0.7, y + height / 2];
+    await till.page.mouse.click(...spot);
+    await till.page.waitForTimeout(pause);
+    await till.page.mouse.click(...spot);
+    await till.page.waitForTimeout(300);
+  }
+
+  const receipts = async (shop) => (await shop.call('sales_report', { by: 'day' })).total.receipts;
+
+  test('neither pays nor goes back', async ({ till, shop }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await tapTwice(till, till.button('Pay'));
+    await expect(till.page.getByText('Cash given')).toBeVisible();
+    await tapTwice(till, till.button('Back'));
+    await expect(till.line(MUG)).toBeVisible();
+    expect(await receipts(shop)).toBe(0);
+  });
+
+  test('leaves the change on the screen', async ({ till, shop }) => {
+    await till.scan(MUG);
+    await expect(till.line(MUG)).toBeVisible();
+    await tapTwice(till, till.button('Exact cash'));
+    await expect(till.receipt).toBeVisible();
+    expect(await receipts(shop)).toBe(1);
+  });
+
+  test('goes through no dialog, and closes none that it opened', async ({ till }) => {
+    await tapTwice(till, till.page.getByRole('button', { name: 'Open since' }));
+    const dialog = till.page.getByRole('dialog', { name: 'Count the drawer' });
+    await expect(dialog).toBeVisible();
+    await tapTwice(till, till.button('Not now'));
+    await expect(dialog).toBeHidden();
+    await expect(till.page.getByText('Scan or type')).toBeVisible();
+  });
+
+  test('takes out one row, and types a digit twice', async ({ till }) => {
+    for (const code of ['4006381333931', '96385074']) {
+      await till.scan(code);
+      await expect(till.page.getByText(code, { exact: true })).toBeVisible();
+    }
+    await tapTwice(till, till.button('Remove').first());
+    await expect(till.button('Remove')).toHaveCount(1);
+    await till.button('Remove').click();
+    await tapTwice(till, till.button('5'), 60);
+    await expect(till.page.getByText('Code 55')).toBeVisible();
+  });
+});

@@ -598,7 +598,8 @@ export class Sale {
   /** Whatever is put in next belongs to a cart that is open. */
   #begin(): void {
     if (this.phase.is === 'done' || this.phase.is === 'paying') this.phase = { is: 'selling' };
-    this.entry = '';
+    // What is in the drawer has nothing to do with what is scanned meanwhile.
+    if (this.mode !== 'opening') this.entry = '';
   }
 
   /** Puts a product in. First it is kept, then shown: what stands in the cart survives a crash. */
