@@ -150,11 +150,39 @@ test('what a cashier may not do alone goes on with the PIN of who may', async ({
   const dialog = till.page.getByRole('dialog', { name: 'Who approves?' });
   await expect(dialog).toContainText('You may not sell alone.');
   await expect(dialog.getByRole('button', { name: 'Priya Nair' })).toBeHidden();
+  await expect(dialog.getByRole('button', { name: 'Maya Thornton' })).toBeFocused();
   await till.enterPin('Owen Price', '1234', 'Approve');
   await expect(dialog.getByText('That is not the PIN.')).toBeVisible();
   await till.enterPin('Owen Price', '2222', 'Approve');
   await expect(dialog).toBeHidden();
   await expect(till.receipt).toContainText('T1-1');
+});
+
+test('a shift is opened, and cash dropped, with the PIN of who may', async ({ till, shop }) => {
+  await shop.payIn(90_000);
+  await shop.act('change_role', { role: 'cashier', permissions: ['sell'], discountLimit: 0 });
+  await till.button('Record a drop').click();
+  await till.page.getByLabel('How much').fill('300');
+  await till.button('Drop £300').click();
+  const dialog = till.page.getByRole('dialog');
+  await expect(dialog).toContainText('You may not take cash to the safe alone.');
+  await till.enterPin('Owen Price', '1234', 'Approve');
+  await expect(dialog.getByText('That is not the PIN.')).toBeVisible();
+  await till.enterPin('Owen Price', '2222', 'Approve');
+  await expect(dialog).toBeHidden();
+  expect((await shop.call('x_report')).expected).toBe(70_000);
+
+  const { shift, head } = await shop.call('shift');
+  const count = { shift: shift.shift, asOf: head, countedCash: 70_000, denominations: [] };
+  await shop.act('close_shift', count);
+  await expect(till.page.getByText('Shift closed')).toBeVisible();
+  await till.type('50');
+  await till.press('Enter');
+  await expect(till.page.getByText('You may not open and close a shift alone.')).toBeVisible();
+  await till.button('Get approval').click();
+  await till.enterPin('Owen Price', '2222', 'Approve');
+  await expect(till.page.getByText('Scan or type')).toBeVisible();
+  expect((await shop.call('shift')).shift.float).toBe(5_000);
 });
 
 test('a receipt names who sold it, whoever is at the till and whoever has left', async ({
@@ -441,6 +469,10 @@ test.describe('an act whose answer was lost', () => {
     await loseAnswer(till.page, 'drop_cash');
     await till.page.getByLabel('How much').fill('100');
     await till.button('Drop £100').click();
+    await expect(till.page.getByRole('dialog')).toContainText('No answer came. Try again');
+    // It is still the same drop when the dialog was left meanwhile.
+    await till.button('Not now').click();
+    await till.button('Record a drop').click();
     await expect(till.page.getByRole('dialog')).toContainText('No answer came. Try again');
     await till.button('Drop £100').click();
     await expect(till.page.getByRole('dialog')).toBeHidden();

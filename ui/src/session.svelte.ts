@@ -1,5 +1,6 @@
 import {
   Refusal,
+  type Approval,
   type Colleague,
   type Connection,
   type Host,
@@ -95,8 +96,10 @@ export class Session {
   }
 
   /** Opens this till's shift with the cash in the drawer, in minor units. */
-  async openShift(float: number): Promise<void> {
-    await this.#opening.send({ float }, (request) => this.call('open_shift', request));
+  async openShift(float: number, approval?: Approval): Promise<void> {
+    await this.#opening.send({ float }, (request) =>
+      this.call('open_shift', approval ? { ...request, approval } : request),
+    );
     await this.refresh();
   }
 }

@@ -311,13 +311,14 @@ export class Sale {
   }
 
   /** Opens the shift with the cash that was typed; nothing happens until some is. */
-  readonly openShift = oneAtATime(async () => {
+  readonly openShift = oneAtATime(async (approval?: Approval) => {
     const { float } = this;
     if (this.#session.shift || float === undefined) return;
     this.trouble = this.refused = undefined;
     try {
-      await this.#session.openShift(float);
+      await this.#session.openShift(float, approval);
     } catch (failure) {
+      if (approval && isOfPin(failure)) throw failure;
       if (failure instanceof Refusal) this.trouble = failure;
       await this.#session.refresh().catch(() => undefined);
     }
@@ -365,7 +366,8 @@ export class Sale {
 
   /** Asks who may approve what was refused. */
   seekApproval(refusal: Refusal): void {
-    this.#toPay(() => (this.approving = refusal));
+    if (this.mode === 'opening') this.approving = refusal;
+    else this.#toPay(() => (this.approving = refusal));
   }
 
   /** Somebody made sure that the customer has this age, in years; a checkout refused for it goes on. */
@@ -379,8 +381,9 @@ export class Sale {
     });
   }
 
-  /** Pays what was refused last with the approval of who may; fails if it is none. */
+  /** Does what was refused last with the approval of who may; fails if it is none. */
   async approve(approval: Approval): Promise<void> {
+    if (this.mode === 'opening') return this.openShift(approval);
     const { refused } = this;
     await this.#turns;
     if (refused) await this.#pay(refused, approval);
