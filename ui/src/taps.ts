@@ -34,10 +34,17 @@ export function guardTaps(page: Window): () => void {
     if (isStray && !isByKeys) stop(event);
   };
 
+  // Who pressed a key or scanned something meanwhile does not tap twice.
+  const onKey = (): void => {
+    last = undefined;
+  };
+
   page.addEventListener('pointerdown', onDown, { capture: true });
+  page.addEventListener('keydown', onKey, { capture: true });
   CONSEQUENCES.forEach((type) => page.addEventListener(type, onConsequence, { capture: true }));
   return () => {
     page.removeEventListener('pointerdown', onDown, { capture: true });
+    page.removeEventListener('keydown', onKey, { capture: true });
     CONSEQUENCES.forEach((type) =>
       page.removeEventListener(type, onConsequence, { capture: true }),
     );
