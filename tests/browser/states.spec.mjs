@@ -263,9 +263,7 @@ test.describe('what happens elsewhere', () => {
   });
 
   test('changes a price only when the cashier says so', async ({ till, shop }) => {
-    await till.scan(BIRD);
-    await expect(till.line(BIRD)).toBeVisible();
-    await shop.act('change_price', { product: BIRD.id, price: 199 }, 'T2');
+    await scanBeforeItCostsMore(till, shop);
     await expect(till.line(BIRD)).toContainText('The price is £1.99 now');
     await expect(till.total).toHaveText('£1.69');
     await till.button('Use £1.99').click();
@@ -275,9 +273,7 @@ test.describe('what happens elsewhere', () => {
   });
 
   test('sells at the price that was scanned unless it is changed', async ({ till, shop }) => {
-    await till.scan(BIRD);
-    await expect(till.line(BIRD)).toBeVisible();
-    await shop.act('change_price', { product: BIRD.id, price: 199 }, 'T2');
+    await scanBeforeItCostsMore(till, shop);
     await expect(till.line(BIRD)).toContainText('The price is £1.99 now');
     await till.press('F12');
     await expect(till.receipt).toContainText('£1.69');
@@ -395,9 +391,7 @@ test.describe('when the backend is lost', () => {
     till,
     shop,
   }) => {
-    await till.scan(BIRD);
-    await expect(till.line(BIRD)).toBeVisible();
-    await shop.act('change_price', { product: BIRD.id, price: 199 }, 'T2');
+    await scanBeforeItCostsMore(till, shop);
     await expect(till.button('Use £1.99')).toBeVisible();
     await till.page.context().setOffline(true);
     await till.press('F12');
@@ -672,6 +666,13 @@ test.describe('long things', () => {
     await expect(till.page.getByText('left of').first().or(till.receipt)).toBeVisible();
   });
 });
+
+/** Scans a bird at £1.69, which costs £1.99 from then on. */
+async function scanBeforeItCostsMore(till, shop) {
+  await till.scan(BIRD);
+  await expect(till.line(BIRD)).toBeVisible();
+  await shop.act('change_price', { product: BIRD.id, price: 199 }, 'T2');
+}
 
 /** Answers the next checkout as the till does when a rule was changed in that very moment. */
 function changeRule(page, product) {

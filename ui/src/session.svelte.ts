@@ -10,6 +10,7 @@ import {
 } from './host';
 import { Intent } from './intent';
 import { MoneyFormat, type PricingRules } from './money';
+import { approved } from './staff/approval';
 
 /** What the backend says when the store itself is in trouble, not what was asked of it. */
 const STORE_FAULTS = new Set<string>(['read_only', 'damaged', 'disk_full', 'io', 'not_a_store']);
@@ -98,7 +99,7 @@ export class Session {
   /** Opens this till's shift with the cash in the drawer, in minor units. */
   async openShift(float: number, approval?: Approval): Promise<void> {
     await this.#opening.send({ float }, (request) =>
-      this.call('open_shift', approval ? { ...request, approval } : request),
+      this.call('open_shift', approved(request, approval)),
     );
     await this.refresh();
   }

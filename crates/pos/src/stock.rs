@@ -17,6 +17,7 @@ use crate::input;
 use crate::money::{Money, Quantity};
 use crate::permission::Permission;
 use crate::refusal::{Evidence, NextAction, Refusal, RefusalCode};
+use crate::totals::counted_since;
 
 /// How an event moves stock: of which product, and by how much. The one place that knows.
 fn movement(event: &ShopEvent) -> Option<(&ProductId, Quantity)> {
@@ -89,15 +90,9 @@ impl Stock {
     /// Refuses a count of the product that was made before it last moved.
     fn counted_at(&self, head: Option<u64>, product: &Product) -> Result<(), Refusal> {
         let last = self.evidence.positions().last().copied().unwrap_or_default();
-        if head.is_none_or(|head| last <= head) {
-            return Ok(());
-        }
         let name = &product.name;
         let message = format!("Some of {name} came or went after it was counted. Count it again.");
-        Err(Refusal::new(RefusalCode::CountOutdated, message)
-            .product(&product.id)
-            .action(NextAction::CountAgain)
-            .because(&Evidence::only(last)))
+        counted_since(last, head, message).map_err(|refusal| refusal.product(&product.id))
     }
 }
 

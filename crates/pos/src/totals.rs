@@ -170,12 +170,22 @@ pub struct Tally {
 impl Tally {
     /// Refuses a count of the drawer that was made before the last thing happened.
     pub(crate) fn counted_at(&self, head: Option<u64>) -> Result<(), Refusal> {
-        if head.is_none_or(|head| self.last <= head) {
-            return Ok(());
-        }
         let message = "Something was sold or moved after the drawer was counted. Count it again.";
-        Err(Refusal::new(RefusalCode::CountOutdated, message)
-            .action(NextAction::CountAgain)
-            .because(&Evidence::only(self.last)))
+        counted_since(self.last, head, message)
     }
+}
+
+/// Refuses a count, made when the history had this head, of what moved at a position after that.
+/// Without a head it is taken to be of this moment.
+pub(crate) fn counted_since(
+    last: u64,
+    head: Option<u64>,
+    message: impl Into<String>,
+) -> Result<(), Refusal> {
+    if head.is_none_or(|head| last <= head) {
+        return Ok(());
+    }
+    Err(Refusal::new(RefusalCode::CountOutdated, message)
+        .action(NextAction::CountAgain)
+        .because(&Evidence::only(last)))
 }

@@ -72,6 +72,11 @@ pub(crate) fn hired(name: &str) -> Value {
     json!({"name": name, "role": "cashier"})
 }
 
+/// The rule that a product is for adults.
+pub(crate) fn adults_only(product: &str) -> Value {
+    json!({"product": product, "minimumAge": 18})
+}
+
 pub(crate) fn received(product: &str, pieces: u64) -> Value {
     json!({"lines": [{"product": product, "quantity": pieces * 1000}]})
 }

@@ -251,10 +251,7 @@ pub(crate) const FOUGHT_OVER: &[Scenario] = &[
         name: "a sale of what one must be old enough for by then",
         before: |round| vec![product(&round.name("Gin"), false)],
         act: |round, rival| match rival {
-            0 => {
-                let rule = json!({"product": round.name("Gin"), "minimumAge": 18});
-                own(rival, "set_age_rule", rule)
-            }
+            0 => own(rival, "set_age_rule", adults_only(&round.name("Gin"))),
             _ => own(rival, "checkout", cart(&round.name("Gin"))),
         },
         end: Kept(Some("age_check_needed"), no_sale_after_the_age_rule),
@@ -267,10 +264,7 @@ pub(crate) const FOUGHT_OVER: &[Scenario] = &[
             stock.into_iter().chain(kit(&round.name("Basket"), &gin)).collect()
         },
         act: |round, rival| match rival {
-            0 => {
-                let rule = json!({"product": round.name("Gin"), "minimumAge": 18});
-                own(rival, "set_age_rule", rule)
-            }
+            0 => own(rival, "set_age_rule", adults_only(&round.name("Gin"))),
             _ => own(rival, "checkout", cart(&round.name("Basket"))),
         },
         end: Kept(Some("age_check_needed"), no_sale_after_the_age_rule),
